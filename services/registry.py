@@ -1,0 +1,8 @@
+"""All services, by name: the one table from which commands, topology and tests start."""
+
+from services.billing.app import SERVICE as BILLING
+from services.invoicing.app import SERVICE as INVOICING
+from services.provisioning.app import SERVICE as PROVISIONING
+from services.wallet.app import SERVICE as WALLET
+
+SERVICES = {service.name: service for service in (BILLING, WALLET, PROVISIONING, INVOICING)}

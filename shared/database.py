@@ -1,0 +1,93 @@
+"""Postgres: one pool a worker, in the service's own schema and under its own role."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_exponential_jitter,
+)
+
+Connection: TypeAlias = (
+    "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+)
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+Row: TypeAlias = asyncpg.Record
+
+TRANSIENT = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+"""Trouble that passes: a lost connection, a restart, a deadlock. It uses up no attempts."""
+
+
+def role_of(service: str) -> str:
+    """The Postgres role under which a service works."""
+    return f"cloudtill_{service}"
+
+
+async def connect(url: str, *, wait_s: float = 0) -> asyncpg.Connection[asyncpg.Record]:
+    """One connection as the operator, who sees all schemas.
+
+    Args:
+        url: a postgresql:// URL.
+        wait_s: how long to wait for a server that is just starting.
+
+    Raises:
+        OSError, asyncpg.PostgresError: if the server can't be reached in that time.
+    """
+    async for attempt in AsyncRetrying(
+        retry=retry_if_exception_type(TRANSIENT),
+        stop=stop_after_delay(wait_s),
+        wait=wait_exponential_jitter(initial=0.1, max=2),
+        reraise=True,
+    ):
+        with attempt:
+            return await asyncpg.connect(url)
+    raise AssertionError("tenacity either returns or raises")
+
+
+@asynccontextmanager
+async def pool(url: str, service: str, *, size: int = 6) -> AsyncIterator[Pool]:
+    """A pool of connections that see only the schema of `service`.
+
+    Connections are made when they are needed, so that a worker can start before its database.
+    """
+    connections = asyncpg.create_pool(
+        url,
+        min_size=0,
+        max_size=size,
+        timeout=10,
+        command_timeout=None,  # a COMMIT that is cancelled has an unknown outcome
+        reset=_leave_as_is,
+        server_settings={
+            "application_name": f"cloudtill {service}",
+            "role": role_of(service),
+            "search_path": service,
+            "idle_in_transaction_session_timeout": "60s",
+            "jit": "off",
+        },
+    )
+    await connections
+    try:
+        yield connections
+    finally:
+        connections.terminate()
+
+
+async def _leave_as_is(_connection: Connection) -> None:
+    """Every use of a connection is one transaction that leaves no settings behind."""

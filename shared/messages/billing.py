@@ -1,0 +1,136 @@
+"""What billing tells, and the refund it orders."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from shared.messages.items import PricedItem
+from shared.messages.model import (
+    Action,
+    Id,
+    Message,
+    Name,
+    PaymentMethod,
+    PositiveAmount,
+    Text,
+    Time,
+    UserType,
+    WalletKind,
+)
+
+_SOURCE = "/cloudtill/billing"
+
+
+class OrderRejected(Message):
+    """An order that breaks a rule; no money moves. `reason` is a stable code."""
+
+    type: ClassVar[str] = "order.rejected"
+    source: ClassVar[str] = _SOURCE
+    must_arrive: ClassVar[bool] = False
+
+    order_id: Id
+    account_id: Id
+    reason: Id
+    message: Text
+
+
+class PaymentRequested(Message):
+    """A payment that somebody has to make through a gateway."""
+
+    type: ClassVar[str] = "payment.requested"
+    source: ClassVar[str] = _SOURCE
+    must_arrive: ClassVar[bool] = False
+
+    payment_id: Id
+    order_id: Id | None = None
+    invoice_id: Id | None = None
+    account_id: Id
+    amount: PositiveAmount
+    method: PaymentMethod
+    pay_until: Time | None = None
+
+
+class PaymentConfirmed(Message):
+    """The money for an order, or for an invoice, is ours: prepaid provisioning begins here."""
+
+    type: ClassVar[str] = "payment.confirmed"
+    source: ClassVar[str] = _SOURCE
+    max_bytes: ClassVar[int] = 2 * 1024 * 1024
+
+    payment_id: Id
+    order_id: Id | None = None
+    invoice_id: Id | None = None
+    account_id: Id
+    amount: PositiveAmount
+    method: PaymentMethod
+    items: tuple[PricedItem, ...] = ()
+
+
+class PaymentFailed(Message):
+    """A payment did not come about; nothing else happens."""
+
+    type: ClassVar[str] = "payment.failed"
+    source: ClassVar[str] = _SOURCE
+    must_arrive: ClassVar[bool] = False
+
+    payment_id: Id
+    order_id: Id | None = None
+    invoice_id: Id | None = None
+    account_id: Id
+    reason: Id
+
+
+class OrderConfirmed(Message):
+    """An order with nothing to pay now: provisioning begins here."""
+
+    type: ClassVar[str] = "order.confirmed"
+    source: ClassVar[str] = _SOURCE
+    max_bytes: ClassVar[int] = 2 * 1024 * 1024
+
+    order_id: Id
+    account_id: Id
+    action: Action
+    items: tuple[PricedItem, ...]
+
+
+class RefundToCredit(Message):
+    """Give money back into a wallet (domain 2.5)."""
+
+    type: ClassVar[str] = "refund.to_credit"
+    source: ClassVar[str] = _SOURCE
+
+    refund_id: Id
+    account_id: Id
+    wallet: WalletKind
+    amount: PositiveAmount
+    payment_id: Id | None = None
+    order_id: Id
+    item_id: Id
+    reason: Id
+
+
+class AccountSwitched(Message):
+    """An account's user type changed: who, why and when (domain 10)."""
+
+    type: ClassVar[str] = "account.switched"
+    source: ClassVar[str] = _SOURCE
+
+    account_id: Id
+    from_: UserType = Field(alias="from")
+    to: UserType
+    requested_by: Name
+    reason: Text
+
+
+class AccountSwitchRefused(Message):
+    """A switch that the rules don't allow (domain 10)."""
+
+    type: ClassVar[str] = "account.switch_refused"
+    source: ClassVar[str] = _SOURCE
+    must_arrive: ClassVar[bool] = False
+
+    account_id: Id
+    reason: Id
+    message: Text
+
+

@@ -1,0 +1,290 @@
+"""What portals, Sales, Support and gateways tell us."""
+
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from shared.messages.items import Components, Days
+from shared.messages.model import (
+    Action,
+    CurrencyCode,
+    Id,
+    Message,
+    Model,
+    Name,
+    PaymentMethod,
+    PlainDecimal,
+    PositiveAmount,
+    Quantity,
+    Rate,
+    Text,
+    Time,
+    UserType,
+)
+
+Months = Literal[1, 3, 6, 12, 24, 36]
+
+
+class AccountRegistered(Message):
+    """A new customer; prepaid until Sales switch it (domain 10)."""
+
+    type: ClassVar[str] = "account.registered"
+    source: ClassVar[str] = "/portal"
+
+    account_id: Id
+    email: Annotated[str, Field(min_length=3, max_length=254, pattern=r"^[^@\s\x00]+@[^@\s\x00]+$")]
+    name: Name
+    currency: CurrencyCode = "VND"
+    time_zone: Name | None = None
+
+
+class AccountSwitchRequested(Message):
+    """Sales or Support switch an account's user type (domain 10)."""
+
+    type: ClassVar[str] = "account.switch_requested"
+    source: ClassVar[str] = "/support"
+
+    account_id: Id
+    user_type: UserType
+    requested_by: Name
+    reason: Text
+
+
+class DiscountGranted(Message):
+    """A contract gives an account a discount on products (domain 6)."""
+
+    type: ClassVar[str] = "discount.granted"
+    source: ClassVar[str] = "/support"
+
+    account_id: Id
+    products: Annotated[tuple[Id, ...], Field(min_length=1, max_length=200)]
+    rate: Rate
+    effective_from: Time
+    granted_by: Name
+
+
+class CouponPublished(Message):
+    """A code that takes an amount or a share off an order (domain 6)."""
+
+    type: ClassVar[str] = "coupon.published"
+    source: ClassVar[str] = "/support"
+
+    code: Id
+    kind: Literal["amount", "percent"]
+    value: PlainDecimal
+    products: Annotated[tuple[Id, ...], Field(min_length=1, max_length=200)]
+    valid_until: Time
+    account_id: Id | None = None
+    max_uses: Annotated[int, Field(strict=True, gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _value_fits_kind(self) -> Self:
+        if self.kind == "percent" and self.value > 100:
+            raise ValueError("a percentage is at most 100")
+        if self.kind == "amount" and self.value != int(self.value):
+            raise ValueError("an amount is in whole smallest units")
+        return self
+
+
+class OrderItem(Model):
+    """One resource in an order; which fields it must have depends on the order's action."""
+
+    item_id: Id
+    product: Id | None = None
+    name: Name | None = None
+    resource_id: Id | None = None
+    components: Components | None = None
+    ends_at: Time | None = None
+    days: Days | None = None
+    auto_renew_months: Months | None = None
+
+    def missing_for(self, action: Action) -> list[str]:
+        """The fields that `action` needs and this item lacks."""
+        needed = {
+            "create": ("product", "name", "components"),
+            "resize": ("resource_id", "components"),
+        }.get(action, ("resource_id",))
+        return [field for field in needed if getattr(self, field) is None]
+
+
+class OrderPlaced(Message):
+    """A user confirmed an order: one action on one or several resources, in one payment."""
+
+    type: ClassVar[str] = "order.placed"
+    source: ClassVar[str] = "/portal"
+
+    order_id: Id
+    account_id: Id
+    action: Action
+    items: Annotated[tuple[OrderItem, ...], Field(min_length=1, max_length=200)]
+    payment_method: PaymentMethod | None = None
+    coupon: Id | None = None
+
+    @model_validator(mode="after")
+    def _items_fit_the_action(self) -> Self:
+        for item in self.items:
+            if missing := item.missing_for(self.action):
+                raise ValueError(f"item {item.item_id} lacks {', '.join(missing)}")
+            if item.ends_at is not None and item.days is not None:
+                raise ValueError(f"item {item.item_id} has both ends_at and days")
+        if len({item.item_id for item in self.items}) < len(self.items):
+            raise ValueError("two items have the same item_id")
+        return self
+
+
+class GatewayPaymentSucceeded(Message):
+    """A payment gateway took the money."""
+
+    type: ClassVar[str] = "gateway.payment_succeeded"
+    source: ClassVar[str] = "/gateway"
+
+    payment_id: Id
+    gateway: Id
+    gateway_reference: Id
+    amount: PositiveAmount
+
+
+class GatewayPaymentFailed(Message):
+    """A payment gateway did not take the money."""
+
+    type: ClassVar[str] = "gateway.payment_failed"
+    source: ClassVar[str] = "/gateway"
+
+    payment_id: Id
+    gateway: Id
+    gateway_reference: Id
+    reason: Text
+
+
+class TopUpReceived(Message):
+    """Money from a gateway or from Sales that becomes credit."""
+
+    type: ClassVar[str] = "top_up.received"
+    source: ClassVar[str] = "/gateway"
+
+    top_up_id: Id
+    account_id: Id
+    amount: PositiveAmount
+    gateway: Id
+    gateway_reference: Id
+
+
+class PocGranted(Message):
+    """Sales grant a proof-of-concept wallet (domain 9)."""
+
+    type: ClassVar[str] = "poc.granted"
+    source: ClassVar[str] = "/support"
+
+    account_id: Id
+    amount: PositiveAmount
+    ends_at: Time
+    granted_by: Name
+
+
+class UsageReport(Model):
+    """A quantity of a meter that a resource used in a stretch of time (domain 8)."""
+
+    account_id: Id
+    resource_id: Id
+    meter: Id
+    quantity: Quantity
+    from_: Time = Field(alias="from")
+    to: Time
+
+    @model_validator(mode="after")
+    def _ends_after_its_start(self) -> Self:
+        if self.to < self.from_:
+            raise ValueError("to is before from")
+        return self
+
+
+class UsageRecorded(Message, UsageReport):
+    """A product team reports metered usage."""
+
+    type: ClassVar[str] = "usage.recorded"
+    source: ClassVar[str] = "/product-team"
+
+
+class BatchedUsageReport(UsageReport):
+    """A usage report with its own id, by which it is deduplicated."""
+
+    report_id: Id
+
+
+class UsageBatchRecorded(Message):
+    """Up to 1,000 usage reports in one message."""
+
+    type: ClassVar[str] = "usage.batch_recorded"
+    source: ClassVar[str] = "/product-team"
+    max_bytes: ClassVar[int] = 2 * 1024 * 1024
+
+    reports: Annotated[tuple[BatchedUsageReport, ...], Field(min_length=1, max_length=1_000)]
+
+
+class InvoicePaymentRequested(Message):
+    """A user pays an invoice in the portal, in full or in part."""
+
+    type: ClassVar[str] = "invoice.payment_requested"
+    source: ClassVar[str] = "/portal"
+
+    invoice_id: Id
+    account_id: Id
+    method: Literal["credit", "gateway"]
+    amount: PositiveAmount | None = None
+
+
+class ResourceAutoRenewSet(Message):
+    """A user switches auto-renewal on, off, or to another number of months."""
+
+    type: ClassVar[str] = "resource.auto_renew_set"
+    source: ClassVar[str] = "/portal"
+
+    account_id: Id
+    resource_id: Id
+    months: Months | None = None
+
+
+class Meter(Model):
+    """How a metered product adds up what it used, and by which SKU it is priced."""
+
+    sku: Id
+    aggregation: Literal["time_weighted", "cumulative"]
+
+
+class ProductPublished(Message):
+    """A product's policy, effective from a date; the latest publication for a date counts."""
+
+    type: ClassVar[str] = "product.published"
+    source: ClassVar[str] = "/catalogue"
+
+    product: Annotated[Id, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+    name: Name
+    vat_rate: Rate
+    vat_included: bool = True
+    effective_from: Time | None = None
+    refundable: bool
+    expiry_policy: Literal["trash", "grace"]
+    trash_days: Annotated[int, Field(strict=True, ge=0, le=90)]
+    renew_attempt_days: Annotated[
+        tuple[Annotated[int, Field(strict=True, ge=0, le=30)], ...], Field(max_length=10)
+    ]
+    actions: Annotated[tuple[Action, ...], Field(max_length=20)]
+    driver: Id
+    driver_options: dict[str, Any] = Field(default_factory=dict, max_length=50)
+    meters: Annotated[dict[Id, Meter], Field(max_length=50)] | None = None
+
+
+class PricePublished(Message):
+    """The price of a SKU from a date on. `per` 30d is per 43,200 minutes (domain 6)."""
+
+    type: ClassVar[str] = "price.published"
+    source: ClassVar[str] = "/catalogue"
+
+    product: Id
+    sku: Id
+    unit_price: Annotated[PlainDecimal, Field(le=10**12)]
+    currency: CurrencyCode
+    per: Literal["30d", "unit", "unit_hour"]
+    effective_from: Time
+
+

@@ -1,0 +1,97 @@
+"""The wallet's commands, and what it answers. Each command has an id of its own."""
+
+from typing import ClassVar
+
+from shared.messages.model import Amount, Id, Message, PositiveAmount, WalletKind
+
+_SOURCE = "/cloudtill/wallet"
+
+
+class WalletCharge(Message):
+    """Take this amount, or, with `as_far_as_possible`, what is available of it."""
+
+    type: ClassVar[str] = "wallet.charge"
+    source: ClassVar[str] = "/cloudtill/billing"
+
+    charge_id: Id
+    account_id: Id
+    wallet: WalletKind
+    amount: PositiveAmount
+    reason: Id
+    as_far_as_possible: bool = False
+
+
+class WalletHold(Message):
+    """Set the credit held under this id to an amount; 0 is none."""
+
+    type: ClassVar[str] = "wallet.hold"
+    source: ClassVar[str] = "/cloudtill/invoicing"
+
+    hold_id: Id
+    change_id: Id
+    account_id: Id
+    amount: Amount
+    reason: Id
+
+
+class WalletRelease(Message):
+    """Free the hold with this id."""
+
+    type: ClassVar[str] = "wallet.release"
+    source: ClassVar[str] = "/cloudtill/invoicing"
+
+    hold_id: Id
+    change_id: Id
+    account_id: Id
+    reason: Id
+
+
+class _WalletEvent(Message):
+    """The state of a wallet after a change. `reference` is the id of what changed it."""
+
+    account_id: Id
+    wallet: WalletKind
+    amount: Amount
+    balance: Amount
+    held: Amount
+    available: Amount
+    reason: Id
+    reference: Id
+
+
+class WalletCredited(_WalletEvent):
+    """Money came into a wallet."""
+
+    type: ClassVar[str] = "wallet.credited"
+    source: ClassVar[str] = _SOURCE
+    must_arrive: ClassVar[bool] = False
+
+
+class WalletDebited(_WalletEvent):
+    """Money was taken from a wallet; `reference` is the charge."""
+
+    type: ClassVar[str] = "wallet.debited"
+    source: ClassVar[str] = _SOURCE
+
+
+class WalletDeclined(_WalletEvent):
+    """There was not enough; nothing was taken or held."""
+
+    type: ClassVar[str] = "wallet.declined"
+    source: ClassVar[str] = _SOURCE
+
+
+class WalletHeld(_WalletEvent):
+    """Credit is held; `reference` is the hold."""
+
+    type: ClassVar[str] = "wallet.held"
+    source: ClassVar[str] = _SOURCE
+    must_arrive: ClassVar[bool] = False
+
+
+class WalletReleased(_WalletEvent):
+    """A hold is free again."""
+
+    type: ClassVar[str] = "wallet.released"
+    source: ClassVar[str] = _SOURCE
+    must_arrive: ClassVar[bool] = False

@@ -1,0 +1,122 @@
+"""Plain SQL migrations: forward only, one Postgres schema and role a service, checksums kept."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+import asyncpg
+
+from shared.database import role_of
+
+_LOCK_KEY = 0x636C6F7564  # "cloud": one migration at a time in a database
+
+
+class MigrationError(Exception):
+    """The database does not agree with the migrations of this release."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file: `0001_name.sql` of a service, or of the messaging that all services share."""
+
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        return hashlib.blake2b(self.sql.encode(), digest_size=16).hexdigest()
+
+
+def migrations_of(service_package: str) -> list[Migration]:
+    """All migrations for a service's schema, in the order in which they are applied."""
+    folders = (("messaging", files("shared") / "schema"), ("", files(service_package) / "migrations"))
+    return [
+        Migration(f"{prefix}/{file.name}" if prefix else file.name, file.read_text())
+        for prefix, folder in folders
+        for file in sorted(_sql_files(folder), key=lambda file: file.name)
+    ]
+
+
+def _sql_files(folder: Traversable) -> Sequence[Traversable]:
+    return [file for file in folder.iterdir() if file.name.endswith(".sql")]
+
+
+async def migrate(
+    db: asyncpg.Connection[asyncpg.Record], service: str, migrations: Sequence[Migration]
+) -> list[str]:
+    """Bring the schema of `service` up to this release.
+
+    Returns:
+        The names of the migrations that were applied now.
+
+    Raises:
+        MigrationError: if an applied migration was changed since.
+    """
+    await db.execute("select pg_advisory_lock($1)", _LOCK_KEY)
+    try:
+        await _prepare(db, service)
+        applied = {
+            row["name"]: row["checksum"]
+            for row in await db.fetch(f"select name, checksum from {service}.migration")
+        }
+        for migration in migrations:
+            if applied.get(migration.name, migration.checksum) != migration.checksum:
+                raise MigrationError(
+                    f"{service}: {migration.name} was changed after it had been applied;"
+                    " write a new migration instead"
+                )
+        missing = [migration for migration in migrations if migration.name not in applied]
+        for migration in missing:
+            await _apply(db, service, migration)
+        return [migration.name for migration in missing]
+    finally:
+        await db.execute("select pg_advisory_unlock($1)", _LOCK_KEY)
+
+
+async def pending(
+    db: asyncpg.Connection[asyncpg.Record], service: str, migrations: Sequence[Migration]
+) -> list[str]:
+    """The migrations of this release that the database still lacks."""
+    if await db.fetchval("select to_regclass($1)", f"{service}.migration") is None:
+        return [migration.name for migration in migrations]
+    applied = {row["name"] for row in await db.fetch(f"select name from {service}.migration")}
+    return [migration.name for migration in migrations if migration.name not in applied]
+
+
+async def _prepare(db: asyncpg.Connection[asyncpg.Record], service: str) -> None:
+    """The service's role and schema. A role is shared by all databases of a server."""
+    role = role_of(service)
+    async with db.transaction():
+        await db.execute("select pg_advisory_xact_lock($1)", _LOCK_KEY)
+        if not await db.fetchval("select true from pg_roles where rolname = $1", role):
+            try:
+                async with db.transaction():
+                    await db.execute(f"create role {role} nologin")
+            except (asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
+                pass  # another database of this server was migrated at the same moment
+        if not await db.fetchval("select pg_has_role(current_user, $1, 'member')", role):
+            await db.execute(f"grant {role} to current_user")
+        await db.execute(f"create schema if not exists {service} authorization {role}")
+        await db.execute(f"""
+            create table if not exists {service}.migration (
+                name text primary key,
+                checksum text not null,
+                applied_at timestamptz not null default now()
+            )""")
+
+
+async def _apply(
+    db: asyncpg.Connection[asyncpg.Record], service: str, migration: Migration
+) -> None:
+    async with db.transaction():
+        await db.execute(f"set local role {role_of(service)}")
+        await db.execute(f"set local search_path to {service}")
+        await db.execute(migration.sql)
+        await db.execute("reset role")
+        await db.execute(
+            f"insert into {service}.migration (name, checksum) values ($1, $2)",
+            migration.name,
+            migration.checksum,
+        )

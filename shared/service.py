@@ -1,0 +1,25 @@
+"""What a worker is: a name, which is its queue, schema and role, and the table of its handlers."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from shared.database import Connection
+from shared.messages import Message, Said
+
+Handler: TypeAlias = Callable[[Sequence[Any], Connection], Awaitable[Sequence[Said]]]
+"""Takes all messages of one type in a group; answers with what is to be said."""
+
+Handlers: TypeAlias = Mapping[type[Message], Handler]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One deployable worker.
+
+    `handlers` are called in the order in which they stand: what others refer to comes first.
+    """
+
+    name: str
+    package: str
+    handlers: Handlers

@@ -1,0 +1,47 @@
+"""What an operator can set: environment variables `CLOUDTILL_*`, each with a default for one machine."""
+
+from functools import cache
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _known_zone(name: str) -> str:
+    ZoneInfo(name)
+    return name
+
+
+class Settings(BaseSettings):
+    """Settings that every worker and command shares. Times are in seconds, sizes in messages."""
+
+    model_config = SettingsConfigDict(env_prefix="CLOUDTILL_", frozen=True, extra="ignore")
+
+    amqp_url: SecretStr = SecretStr("amqp://guest:guest@localhost:5672/")
+    database_url: SecretStr = SecretStr("postgresql://localhost:5432/cloudtill")
+    billing_time_zone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Ho_Chi_Minh"
+
+    log_level: str = "info"
+    log_format: str = Field("auto", pattern="^(auto|json|console)$")
+    ops_port: int | None = Field(None, description="Port of /livez, /readyz and /metrics; none: off.")
+
+    group_size: int = Field(250, ge=1, le=1_000, description="Messages in one transaction, at most.")
+    groups_ahead: int = Field(4, ge=2, le=16, description="Groups the broker may send ahead.")
+    publish_window: int = Field(500, ge=1, le=5_000, description="Publishes in flight, at most.")
+    publish_timeout_s: float = Field(15, gt=0)
+    outbox_lease_s: float = Field(10, gt=0, description="How long a claimed message is one relay's.")
+    outbox_poll_s: float = Field(0.5, gt=0)
+    retry_delays_s: tuple[float, ...] = (0.2, 1, 5, 15, 60, 300, 1_800, 7_200)
+    reference_wait_s: float = Field(
+        6, ge=0, description="How long an order may wait for an account or product not yet known."
+    )
+    suspect_tries: int = Field(3, ge=1, description="Crashes a message may cause before it is put away.")
+    inbox_days: int = Field(90, ge=1, description="How long a message is remembered as handled.")
+    transient_pause_s: float = Field(0.5, gt=0)
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read from the environment once."""
+    return Settings()
