@@ -19,13 +19,18 @@ Connection: TypeAlias = (
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Row: TypeAlias = asyncpg.Record
 
-TRANSIENT = (
+UNREACHABLE = (
     OSError,
     TimeoutError,
     asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
     asyncpg.OperatorInterventionError,
+)
+"""There is no answer from the server, or none yet."""
+
+TRANSIENT = (
+    *UNREACHABLE,
     asyncpg.InsufficientResourcesError,
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
@@ -35,12 +40,24 @@ TRANSIENT = (
 """Trouble that passes: a lost connection, a restart, a deadlock. It uses up no attempts."""
 
 
+def is_transient(error: BaseException, db: Connection) -> bool:
+    """Whether doing the same again on another connection may well succeed.
+
+    A wrong argument is an `InterfaceError` of asyncpg as much as a lost connection is; what tells
+    them apart is whether `db` still lives.
+    """
+    lost = isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError) and (
+        db.is_closed()
+    )
+    return lost or isinstance(error, TRANSIENT)
+
+
 def role_of(service: str) -> str:
     """The Postgres role under which a service works."""
     return f"cloudtill_{service}"
 
 
-async def connect(url: str, *, wait_s: float = 0) -> asyncpg.Connection[asyncpg.Record]:
+async def connect(url: str, *, wait_s: float = 0) -> "asyncpg.Connection[asyncpg.Record]":
     """One connection as the operator, who sees all schemas.
 
     Args:
@@ -51,7 +68,7 @@ async def connect(url: str, *, wait_s: float = 0) -> asyncpg.Connection[asyncpg.
         OSError, asyncpg.PostgresError: if the server can't be reached in that time.
     """
     async for attempt in AsyncRetrying(
-        retry=retry_if_exception_type(TRANSIENT),
+        retry=retry_if_exception_type(UNREACHABLE),
         stop=stop_after_delay(wait_s),
         wait=wait_exponential_jitter(initial=0.1, max=2),
         reraise=True,
@@ -62,10 +79,18 @@ async def connect(url: str, *, wait_s: float = 0) -> asyncpg.Connection[asyncpg.
 
 
 @asynccontextmanager
-async def pool(url: str, service: str, *, size: int = 6) -> AsyncIterator[Pool]:
+async def pool(
+    url: str, service: str, *, size: int = 6, durable: bool = True
+) -> AsyncIterator[Pool]:
     """A pool of connections that see only the schema of `service`.
 
     Connections are made when they are needed, so that a worker can start before its database.
+
+    Args:
+        url: a postgresql:// URL.
+        service: whose schema and role.
+        size: connections, at most.
+        durable: whether a commit waits for the disk. What may be done twice need not.
     """
     connections = asyncpg.create_pool(
         url,
@@ -80,6 +105,7 @@ async def pool(url: str, service: str, *, size: int = 6) -> AsyncIterator[Pool]:
             "search_path": service,
             "idle_in_transaction_session_timeout": "60s",
             "jit": "off",
+            "synchronous_commit": "on" if durable else "off",
         },
     )
     await connections

@@ -44,7 +44,7 @@ def _sql_files(folder: Traversable) -> Sequence[Traversable]:
 
 
 async def migrate(
-    db: asyncpg.Connection[asyncpg.Record], service: str, migrations: Sequence[Migration]
+    db: "asyncpg.Connection[asyncpg.Record]", service: str, migrations: Sequence[Migration]
 ) -> list[str]:
     """Bring the schema of `service` up to this release.
 
@@ -76,7 +76,7 @@ async def migrate(
 
 
 async def pending(
-    db: asyncpg.Connection[asyncpg.Record], service: str, migrations: Sequence[Migration]
+    db: "asyncpg.Connection[asyncpg.Record]", service: str, migrations: Sequence[Migration]
 ) -> list[str]:
     """The migrations of this release that the database still lacks."""
     if await db.fetchval("select to_regclass($1)", f"{service}.migration") is None:
@@ -85,7 +85,7 @@ async def pending(
     return [migration.name for migration in migrations if migration.name not in applied]
 
 
-async def _prepare(db: asyncpg.Connection[asyncpg.Record], service: str) -> None:
+async def _prepare(db: "asyncpg.Connection[asyncpg.Record]", service: str) -> None:
     """The service's role and schema. A role is shared by all databases of a server."""
     role = role_of(service)
     async with db.transaction():
@@ -108,7 +108,7 @@ async def _prepare(db: asyncpg.Connection[asyncpg.Record], service: str) -> None
 
 
 async def _apply(
-    db: asyncpg.Connection[asyncpg.Record], service: str, migration: Migration
+    db: "asyncpg.Connection[asyncpg.Record]", service: str, migration: Migration
 ) -> None:
     async with db.transaction():
         await db.execute(f"set local role {role_of(service)}")

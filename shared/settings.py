@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     )
     suspect_tries: int = Field(3, ge=1, description="Crashes a message may cause before it is put away.")
     inbox_days: int = Field(90, ge=1, description="How long a message is remembered as handled.")
+    inbox_days_at_most: int = Field(1_500, ge=1, description="Days of messages, at most.")
+    shutdown_s: float = Field(20, gt=0, description="How long a worker may take to stop.")
     transient_pause_s: float = Field(0.5, gt=0)
 
 

@@ -85,6 +85,12 @@ class ResourceReleased(_ResourceEvent):
     type: ClassVar[str] = "resource.released"
 
 
+class ResourceConverted(_ResourceEvent):
+    """A resource goes on under the other user type, `user_type` being the new one (domain 10)."""
+
+    type: ClassVar[str] = "resource.converted"
+
+
 class ProvisioningFailed(Message):
     """A product team could not do what was ordered."""
 

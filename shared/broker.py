@@ -1,0 +1,212 @@
+"""RabbitMQ: connections that are made anew when they break, deliveries and confirmed publishes.
+
+A small supervisor over plain connections: what broke is rebuilt from the ground, and what was on
+its way is told apart by the inbox and the outbox.
+"""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import aio_pika
+from aio_pika.abc import AbstractConnection
+from aiormq import Channel
+from aiormq.abc import AbstractChannel, DeliveredMessage
+from aiormq.exceptions import AMQPChannelError, ChannelInvalidStateError
+from pamqp.commands import Basic
+from yarl import URL
+
+from shared.outbox import Parcel
+
+TROUBLE: Final = (aio_pika.exceptions.AMQPError, OSError, TimeoutError, ChannelInvalidStateError)
+"""What a lost connection, a closed channel or a broker that does not answer raise."""
+
+CHANNEL_TROUBLE: Final = AMQPChannelError
+"""The broker closed a channel because of what was asked on it."""
+
+ATTEMPT_HEADER: Final = "x-attempt"
+_HEARTBEAT_S: Final = 10
+_CONNECT_S: Final = 10
+_SHORT_TEXT_BYTES: Final = 255
+
+
+class ChannelGone(Exception):
+    """The channel was closed; what was delivered on it comes again."""
+
+
+@asynccontextmanager
+async def connected(url: str, name: str) -> AsyncIterator[AbstractConnection]:
+    """One connection, closed at the end.
+
+    Raises:
+        one of TROUBLE: if the broker can't be reached or does not let us in.
+    """
+    address = URL(url)
+    connection = await aio_pika.connect(
+        address.update_query({"heartbeat": str(_HEARTBEAT_S), **address.query}),
+        timeout=_CONNECT_S,
+        client_properties={"connection_name": name},
+    )
+    try:
+        yield connection
+    finally:
+        with suppress(*TROUBLE, asyncio.CancelledError):
+            await asyncio.wait_for(connection.close(), _CONNECT_S)
+
+
+async def pause_before_reconnecting() -> None:
+    """Wait a little, and not all workers equally long."""
+    await asyncio.sleep(random.uniform(0.2, 1.5))
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message off a queue, not yet acknowledged."""
+
+    tag: int
+    body: bytes
+    type: str | None
+    attempt: int
+    redelivered: bool
+    properties: dict[str, Any]
+
+    @classmethod
+    def of(cls, message: DeliveredMessage) -> "Delivery":
+        properties = message.header.properties
+        headers = properties.headers or {}
+        attempt = headers.get(ATTEMPT_HEADER)
+        assert isinstance(message.delivery, Basic.Deliver)
+        return cls(
+            tag=message.delivery.delivery_tag or 0,
+            body=message.body,
+            type=properties.message_type,
+            attempt=attempt if isinstance(attempt, int) and attempt > 0 else 0,
+            redelivered=bool(message.delivery.redelivered) or bool(headers.get("x-delivery-count")),
+            properties={
+                "routing_key": message.delivery.routing_key,
+                "exchange": message.delivery.exchange,
+                "message_id": properties.message_id,
+                "content_type": properties.content_type,
+                "headers": headers,
+            },
+        )
+
+
+class Deliveries:
+    """What the broker has sent ahead on one channel. The callback only queues."""
+
+    def __init__(self, channel: AbstractChannel) -> None:
+        self._channel = channel
+        self._waiting: deque[DeliveredMessage] = deque()
+        self._something_new = asyncio.Event()
+        self._gone = False
+        self._stopped = False
+
+    @classmethod
+    async def of(cls, connection: AbstractConnection, queue: str, ahead: int) -> "Deliveries":
+        """Start to consume `queue`, with at most `ahead` messages unacknowledged.
+
+        Raises:
+            one of TROUBLE: if the queue does not exist, for example.
+        """
+        channel = await connection.channel(publisher_confirms=False)
+        await channel.set_qos(prefetch_count=ahead)
+        underlay = await channel.get_underlay_channel()
+        deliveries = cls(underlay)
+        channel.close_callbacks.add(deliveries._closed)
+        underlay.on_consumer_cancel_callbacks.add(deliveries._cancelled)
+        await underlay.basic_consume(queue, deliveries._arrived)
+        return deliveries
+
+    async def _arrived(self, message: DeliveredMessage) -> None:
+        self._waiting.append(message)
+        self._something_new.set()
+
+    def _closed(self, *_: object) -> None:
+        self._gone = True
+        self._something_new.set()
+
+    def _cancelled(self, _frame: object) -> None:
+        self._closed()
+
+    async def take(self, at_most: int) -> list[Delivery]:
+        """What has come meanwhile, at once; else the first that comes. Empty once stopped.
+
+        Raises:
+            ChannelGone: what is still waiting can't be acknowledged any more, and comes again.
+        """
+        while not (self._waiting or self._gone or self._stopped):
+            self._something_new.clear()
+            await self._something_new.wait()
+        if self._stopped:
+            return []
+        if self._gone:
+            raise ChannelGone
+        count = min(at_most, len(self._waiting))
+        return [Delivery.of(self._waiting.popleft()) for _ in range(count)]
+
+    def stop(self) -> None:
+        """Take no more; what is still waiting goes back to the queue when the channel closes."""
+        self._stopped = True
+        self._something_new.set()
+
+    async def acknowledge(self, last: Delivery) -> None:
+        """Acknowledge everything up to and including `last`.
+
+        Raises:
+            ChannelGone: it comes again, and the inbox will know it.
+        """
+        try:
+            await self._channel.basic_ack(last.tag, multiple=True, wait=False)
+        except TROUBLE as error:
+            raise ChannelGone from error
+
+
+async def confirming_channel(
+    connection: AbstractConnection, on_close: Callable[[], None]
+) -> Channel:
+    """A channel on which each publish waits for the broker's confirmation."""
+    channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+    channel.close_callbacks.add(lambda *_: on_close())
+    underlay = await channel.get_underlay_channel()
+    assert isinstance(underlay, Channel)
+    return underlay
+
+
+async def publish(channel: Channel, parcel: Parcel, timeout_s: float) -> None:
+    """Publish one message and wait until the broker has it.
+
+    Raises:
+        aio_pika.exceptions.PublishError: no queue takes it, though it must arrive.
+        aio_pika.exceptions.DeliveryError: the broker refused it, a queue being full for example.
+        another of TROUBLE: the outcome is unknown.
+    """
+    await channel.basic_publish(
+        parcel.body,
+        exchange=parcel.exchange,
+        routing_key=parcel.routing_key,
+        mandatory=parcel.must_arrive,
+        timeout=timeout_s,
+        wait=False,
+        properties=Basic.Properties(
+            content_type="application/cloudevents+json",
+            delivery_mode=2,
+            message_id=_short(parcel.message_id),
+            message_type=parcel.type,
+            correlation_id=_short(parcel.correlation_id or parcel.message_id),
+            timestamp=datetime.now(UTC),
+            headers={ATTEMPT_HEADER: parcel.attempt} if parcel.attempt else None,
+        ),
+    )
+
+
+def _short(text: str) -> str:
+    """AMQP's short strings end at 255 bytes; 64 characters may have 256. The body has it whole."""
+    if text.isascii():
+        return text
+    return text.encode()[:_SHORT_TEXT_BYTES].decode(errors="ignore")

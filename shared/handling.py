@@ -1,0 +1,304 @@
+"""A group of messages, from their bytes to one committed transaction.
+
+Each message of a group ends as handled, as a known duplicate, put off on the ladder of retries, or
+put away as a dead letter; whichever it is, it is committed before anything is acknowledged.
+"""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from shared import inbox, metrics, outbox
+from shared.broker import Delivery
+from shared.database import TRANSIENT, Connection, Pool, is_transient
+from shared.dead_letters import DeadLetter, append_dead_letters
+from shared.failpoints import passing
+from shared.inbox import DayDropped, Days, MessageKey
+from shared.messages import Later, Message, NotYet, Refused, Said
+from shared.outbox import OWN_QUEUE, OutboxRow, Parcel
+from shared.service import Service
+from shared.settings import Settings
+from shared.wire import BadMessage, parse
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Received:
+    """A delivery and the message in it."""
+
+    delivery: Delivery
+    message: Message
+    key: MessageKey
+
+
+@dataclass(slots=True)
+class Group:
+    """What is concluded in one transaction: messages to be handled, each once; those whose handler
+    failed, with the error; and what is to be put away."""
+
+    messages: list[Received] = field(default_factory=list)
+    failed: list[tuple[Received, str]] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
+
+
+class _Transient(Exception):
+    """The group is to be repeated as it is."""
+
+
+class Handling:
+    """Concludes groups of deliveries for one service."""
+
+    def __init__(
+        self, service: Service, connections: Pool, quick: Pool, settings: Settings
+    ) -> None:
+        """
+        Args:
+            service: whose handlers.
+            connections: for what must be durable when it is committed.
+            quick: for what may be forgotten in a crash of the database.
+            settings: sizes, delays and limits.
+        """
+        self._service = service
+        self._connections = connections
+        self._quick = quick
+        self._settings = settings
+        self.days = Days(connections, settings.inbox_days_at_most)
+
+    async def conclude(self, deliveries: Sequence[Delivery]) -> list[OutboxRow]:
+        """Conclude deliveries; what they say at once is returned, leased to this worker's relay."""
+        fresh, returned = self._read(deliveries)
+        passing("received")
+        said = await self._together(fresh)
+        for one in await self._not_remembered(returned):
+            said += await self._alone(one)
+        return said
+
+    def _read(self, deliveries: Sequence[Delivery]) -> tuple[Group, list[Received]]:
+        """What came for the first time, and what came back and may have crashed a worker."""
+        fresh = Group()
+        returned: list[Received] = []
+        seen: set[tuple[str, str]] = set()
+        for delivery in deliveries:
+            try:
+                message = parse(delivery.body, delivery.type, delivery.attempt)
+                if type(message) not in self._service.handlers:
+                    raise BadMessage(
+                        "unknown_type", f"{self._service.name} does not handle {message.type}"
+                    )
+            except BadMessage as fault:
+                fresh.letters.append(_unreadable(delivery, fault))
+                continue
+            key = MessageKey.of(message)
+            if (key.source, key.id) in seen:
+                metrics.DUPLICATES.labels(self._service.name).inc()
+                continue
+            seen.add((key.source, key.id))
+            received = Received(delivery, message, key)
+            (returned if delivery.redelivered else fresh.messages).append(received)
+        return fresh, returned
+
+    async def _together(self, group: Group) -> list[OutboxRow]:
+        """One transaction for the group; where that fails, one for each half of it."""
+        if not group.messages and not group.letters:
+            return []
+        try:
+            return await self._until_reachable(group)
+        except Exception as error:
+            if not group.messages:
+                raise
+            if len(group.messages) == 1:
+                failed = [(group.messages[0], self._told(group.messages[0], error))]
+                return await self._until_reachable(Group(failed=failed, letters=group.letters))
+            middle = len(group.messages) // 2
+            first = Group(group.messages[:middle], letters=group.letters)
+            second = Group(group.messages[middle:])
+            return await self._together(first) + await self._together(second)
+
+    async def _alone(self, one: Received) -> list[OutboxRow]:
+        """Try a message that came back, so that one killer takes no neighbours along."""
+        tries = await self._quickly(inbox.sql.suspect, one.key.source, one.key.id)
+        if tries > self._settings.suspect_tries:
+            letter = _put_away(one, "suspected_crash", f"{tries - 1} workers ended while trying it")
+            return await self._until_reachable(Group(letters=[letter]))
+        said = await self._together(Group([one]))
+        await self._quickly(inbox.sql.clear_suspect, one.key.source, one.key.id)
+        return said
+
+    async def _quickly(self, statement: str, source: str, id: str) -> int:
+        async with self._quick.acquire() as db:
+            return int(await db.fetchval(statement, source, id) or 0)
+
+    async def _not_remembered(self, returned: Sequence[Received]) -> list[Received]:
+        """Those that were not handled before they came back."""
+        if not returned:
+            return []
+        async with self._connections.acquire() as db:
+            known = await inbox.find_remembered(db, [one.key for one in returned])
+        metrics.DUPLICATES.labels(self._service.name).inc(len(known))
+        return [one for one in returned if (one.key.source, one.key.id) not in known]
+
+    async def _until_reachable(self, group: Group) -> list[OutboxRow]:
+        """Repeat the group while the trouble is one that passes."""
+        while True:
+            try:
+                with metrics.GROUP_TIME.labels(self._service.name).time():
+                    return await self._transact(group)
+            except _Transient as trouble:
+                log.warning("group repeated", service=self._service.name, error=str(trouble))
+                metrics.TROUBLE.labels(self._service.name).inc()
+                await asyncio.sleep(self._settings.transient_pause_s)
+
+    async def _transact(self, group: Group) -> list[OutboxRow]:
+        """Inbox, handlers, outbox, dead letters, commit."""
+        try:
+            group = await self._of_open_days(group)
+            async with self._connections.acquire() as db:
+                try:
+                    async with db.transaction():
+                        new = await self._remember(db, group.messages)
+                        passing("remembered")
+                        answers = await self._handle(db, new)
+                        passing("handled")
+                        rows = await self._save(db, group, new, answers)
+                        passing("said")
+                except Exception as error:
+                    if is_transient(error, db):
+                        raise _Transient(repr(error)) from error
+                    raise
+        except DayDropped as error:
+            self.days.close_all()
+            raise _Transient(str(error)) from error
+        except TRANSIENT as error:
+            raise _Transient(repr(error)) from error
+        passing("committed")
+        self._count(group, new, answers)
+        return rows
+
+    async def _of_open_days(self, group: Group) -> Group:
+        """Make the inbox ready; what belongs to a day that it has forgotten is put away."""
+        forgotten, no_room = await self.days.open({one.key.day for one in group.messages})
+        if not forgotten and not no_room:
+            return group
+        letters = list(group.letters)
+        messages: list[Received] = []
+        for one in group.messages:
+            if one.key.day in forgotten:
+                letters.append(_put_away(one, "too_old", f"the inbox has forgotten {one.key.day}"))
+            elif one.key.day in no_room:
+                letters.append(_put_away(one, "too_many_days", f"no room to remember {one.key.day}"))
+            else:
+                messages.append(one)
+        return Group(messages, group.failed, letters)
+
+    async def _remember(self, db: Connection, messages: Sequence[Received]) -> list[Received]:
+        if not messages:
+            return []
+        new = await inbox.remember(db, [one.key for one in messages])
+        return [one for one in messages if (one.key.source, one.key.id) in new]
+
+    async def _handle(self, db: Connection, new: Sequence[Received]) -> list[Said]:
+        """Call the handlers in the order of the service's table, each with all of its type."""
+        by_type: defaultdict[type[Message], list[Message]] = defaultdict(list)
+        for one in new:
+            by_type[type(one.message)].append(one.message)
+        answers: list[Said] = []
+        for message_type, handler in self._service.handlers.items():
+            if messages := by_type.get(message_type):
+                answers += await handler(messages, db)
+        return answers
+
+    async def _save(
+        self, db: Connection, group: Group, new: Sequence[Received], answers: Iterable[Said]
+    ) -> list[OutboxRow]:
+        """Write what is said, what is put off and what is put away."""
+        received = {id(one.message): one for one in new}
+        parcels: list[Parcel] = []
+        letters = list(group.letters)
+        not_handled: list[MessageKey] = []
+        for one, error in group.failed:
+            self._put_off(one, error, parcels, letters)
+        for answer in answers:
+            match answer:
+                case NotYet(cause, reason):
+                    one = received[id(cause)]
+                    not_handled.append(one.key)
+                    self._put_off(one, reason, parcels, letters)
+                case Refused(cause, reason, detail):
+                    one = received[id(cause)]
+                    not_handled.append(one.key)
+                    letters.append(_put_away(one, reason, detail))
+                case Message() | Later():
+                    parcels.append(Parcel.of(answer))
+        await inbox.forget(db, not_handled)
+        await append_dead_letters(db, letters)
+        return await outbox.append(db, parcels, lease_s=self._settings.outbox_lease_s)
+
+    def _told(self, one: Received, error: Exception) -> str:
+        log.error(
+            "handler failed",
+            service=self._service.name,
+            type=one.message.type,
+            id=one.key.id,
+            attempt=one.delivery.attempt,
+            exc_info=error,
+        )
+        return f"{type(error).__name__}: {error}"
+
+    def _put_off(
+        self, one: Received, reason: str, parcels: list[Parcel], letters: list[DeadLetter]
+    ) -> None:
+        attempt = one.delivery.attempt
+        if attempt >= len(self._settings.retry_delays_s):
+            letters.append(_put_away(one, "out_of_attempts", reason))
+        else:
+            parcels.append(
+                Parcel(
+                    exchange=OWN_QUEUE,
+                    routing_key=self._service.name,
+                    message_id=one.key.id,
+                    type=one.message.type,
+                    correlation_id=one.message.envelope.correlation_id,
+                    attempt=attempt + 1,
+                    must_arrive=True,
+                    body=one.delivery.body,
+                    delay_s=self._settings.retry_delays_s[attempt],
+                )
+            )
+
+    def _count(self, group: Group, new: Sequence[Received], answers: Sequence[Said]) -> None:
+        name = self._service.name
+        metrics.GROUP_SIZE.labels(name).observe(len(group.messages))
+        metrics.DUPLICATES.labels(name).inc(len(group.messages) - len(new))
+        metrics.PUT_OFF.labels(name).inc(sum(isinstance(one, NotYet) for one in answers))
+        for letter in group.letters:
+            metrics.PUT_AWAY.labels(name, letter.reason).inc()
+        for message_type, count in Counter(one.message.type for one in new).items():
+            metrics.HANDLED.labels(name, message_type).inc(count)
+
+
+def _unreadable(delivery: Delivery, fault: BadMessage) -> DeadLetter:
+    return DeadLetter(
+        fault.reason,
+        fault.detail,
+        delivery.body,
+        type=delivery.type,
+        attempt=delivery.attempt,
+        properties=delivery.properties,
+    )
+
+
+def _put_away(one: Received, reason: str, detail: str) -> DeadLetter:
+    return DeadLetter(
+        reason,
+        detail,
+        one.delivery.body,
+        source=one.key.source,
+        message_id=one.key.id,
+        type=one.message.type,
+        attempt=one.delivery.attempt,
+        properties=one.delivery.properties,
+    )

@@ -1,0 +1,205 @@
+"""The relay: publishes the outbox, many messages in flight, and deletes what the broker confirmed."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+
+import structlog
+from aio_pika.abc import AbstractConnection
+from aio_pika.exceptions import DeliveryError, PublishError
+from aiormq import Channel
+
+from shared import broker, metrics, outbox
+from shared.broker import CHANNEL_TROUBLE, TROUBLE, ChannelGone
+from shared.database import TRANSIENT, Pool
+from shared.failpoints import passing
+from shared.outbox import OutboxRow
+from shared.settings import Settings
+
+log = structlog.get_logger()
+
+_LANES: Final = 2
+"""While one lane waits for Postgres, the other publishes."""
+_LONGEST_DELAY_S: Final = 300.0
+
+
+class Relay:
+    """Publishes what its worker has just said, and whatever else is due in the outbox."""
+
+    def __init__(self, service: str, connections: Pool, settings: Settings) -> None:
+        self._service = service
+        self._connections = connections
+        self._settings = settings
+        self._batch = max(1, settings.publish_window // _LANES)
+        self._backlog: deque[OutboxRow] = deque()
+        self._held: set[int] = set()  # rows in the backlog or in flight
+        self._in_flight: set[str] = set()  # message ids: unique in flight on one channel
+        self._careful: set[int] = set()  # rows of a batch that closed its channel
+        self._changed = asyncio.Condition()
+
+    async def hand_over(self, rows: Sequence[OutboxRow]) -> None:
+        """Take rows that the worker has just committed; waits while the backlog is long."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: len(self._held) < 10 * self._settings.publish_window)
+            self._add(rows)
+            self._changed.notify_all()
+
+    def _add(self, rows: Sequence[OutboxRow]) -> None:
+        for row in rows:
+            if row.row_id not in self._held:
+                self._held.add(row.row_id)
+                self._backlog.append(row)
+
+    async def drained(self) -> None:
+        """Wait until nothing is held any more."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: not self._held)
+
+    async def poll(self) -> None:
+        """Claim what is due, again and again: retries, and what a worker that died had said."""
+        while True:
+            room = self._settings.publish_window - len(self._held)
+            claimed: list[OutboxRow] = []
+            if room > 0:
+                with suppress(*TRANSIENT):
+                    async with self._connections.acquire() as db:
+                        claimed = await outbox.claim(
+                            db, lease_s=self._settings.outbox_lease_s, at_most=room
+                        )
+                async with self._changed:
+                    self._add(claimed)
+                    self._changed.notify_all()
+            if not claimed or len(claimed) < room:
+                await asyncio.sleep(self._settings.outbox_poll_s)
+
+    async def run(self) -> None:
+        """Keep a connection for publishing, and publish over it, until cancelled."""
+        url = self._settings.amqp_url.get_secret_value()
+        while True:
+            try:
+                async with broker.connected(url, f"{self._service} publishes") as connection:
+                    await self._publish_over(connection)
+            except TROUBLE as error:
+                log.warning("publishing interrupted", service=self._service, error=repr(error))
+            except ChannelGone:
+                log.warning("publishing channel closed", service=self._service)
+            await broker.pause_before_reconnecting()
+
+    async def _publish_over(self, connection: AbstractConnection) -> None:
+        gone = asyncio.Event()
+        channel = await broker.confirming_channel(connection, gone.set)
+        lanes = [asyncio.create_task(self._lane(channel)) for _ in range(_LANES)]
+        closed = asyncio.create_task(gone.wait())
+        try:
+            done, _ = await asyncio.wait([*lanes, closed], return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {closed}:
+                task.result()
+            raise ChannelGone
+        finally:
+            for task in (*lanes, closed):
+                task.cancel()
+            await asyncio.gather(*lanes, closed, return_exceptions=True)
+
+    async def _lane(self, channel: Channel) -> None:
+        while True:
+            batch = await self._take()
+            concluded: set[int] = set()
+            try:
+                await self._publish(channel, batch, concluded)
+            finally:
+                await self._put_back(batch, concluded)
+
+    async def _take(self) -> list[OutboxRow]:
+        """The next batch, alone where an earlier batch closed its channel."""
+        async with self._changed:
+            while True:
+                batch: list[OutboxRow] = []
+                for _ in range(len(self._backlog)):
+                    row = self._backlog.popleft()
+                    if row.parcel.message_id in self._in_flight:
+                        self._backlog.append(row)
+                        continue
+                    self._in_flight.add(row.parcel.message_id)
+                    batch.append(row)
+                    if self._careful or len(batch) == self._batch:
+                        break
+                if batch:
+                    return batch
+                await self._changed.wait()
+
+    async def _put_back(self, batch: Sequence[OutboxRow], concluded: set[int]) -> None:
+        async with self._changed:
+            for row in batch:
+                self._in_flight.discard(row.parcel.message_id)
+                if row.row_id in concluded:
+                    self._held.discard(row.row_id)
+                    self._careful.discard(row.row_id)
+                else:
+                    self._backlog.appendleft(row)
+            self._changed.notify_all()
+
+    async def _publish(
+        self, channel: Channel, batch: Sequence[OutboxRow], concluded: set[int]
+    ) -> None:
+        """Publish a batch and note in `concluded` what need not be published by us again.
+
+        Raises:
+            one of TROUBLE: if the channel or the connection broke.
+        """
+        outcomes = await asyncio.gather(
+            *(
+                broker.publish(channel, row.parcel, self._settings.publish_timeout_s)
+                for row in batch
+            ),
+            return_exceptions=True,
+        )
+        passing("published")
+        done: list[int] = []
+        later: list[tuple[int, float]] = []
+        trouble: BaseException | None = None
+        for row, outcome in zip(batch, outcomes, strict=True):
+            match outcome:
+                case None:
+                    done.append(row.row_id)
+                case PublishError() if not row.parcel.must_arrive:
+                    done.append(row.row_id)
+                case DeliveryError():
+                    later.append((row.row_id, self._delay_s(row, outcome)))
+                case CHANNEL_TROUBLE() if len(batch) == 1:
+                    later.append((row.row_id, self._delay_s(row, outcome)))
+                    trouble = outcome
+                case _:
+                    trouble = outcome
+        if isinstance(trouble, CHANNEL_TROUBLE) and len(batch) > 1:
+            self._careful.update({row.row_id for row in batch} - set(done))
+        await self._note(done, later)
+        metrics.PUBLISHED.labels(self._service).inc(len(done))
+        concluded.update(done, (row_id for row_id, _ in later))
+        if isinstance(trouble, Exception):
+            raise trouble
+        if trouble is not None:
+            raise ChannelGone  # a publish that aiormq cancelled when its channel closed
+
+    def _delay_s(self, row: OutboxRow, error: BaseException) -> float:
+        delay_s = min(2.0**row.failures, _LONGEST_DELAY_S)
+        log.warning(
+            "message not taken by the broker",
+            service=self._service,
+            type=row.parcel.type,
+            id=row.parcel.message_id,
+            error="no queue takes it" if isinstance(error, PublishError) else repr(error)[:200],
+            again_in_s=delay_s,
+        )
+        return delay_s
+
+    async def _note(self, done: Sequence[int], later: Sequence[tuple[int, float]]) -> None:
+        """What Postgres can't note now is published once more when its lease is over."""
+        with suppress(*TRANSIENT):
+            async with self._connections.acquire() as db:
+                if done:
+                    await outbox.delete(db, done)
+                    passing("deleted")
+                if later:
+                    await outbox.postpone(db, later)

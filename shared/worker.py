@@ -1,0 +1,161 @@
+"""A worker: consumes its service's queue, group by group, until it is told to stop."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+import structlog
+from aio_pika.abc import AbstractConnection
+
+from shared import broker, metrics
+from shared.broker import TROUBLE, ChannelGone, Deliveries
+from shared.database import TRANSIENT, Pool, connect, pool
+from shared.dead_queue import drain
+from shared.failpoints import passing
+from shared.handling import Handling
+from shared.inbox import sql
+from shared.migrations import migrations_of, pending
+from shared.relay import Relay
+from shared.service import Service
+from shared.settings import Settings
+
+log = structlog.get_logger()
+
+_HOUSEKEEPING_S: Final = 3_600
+_MEASURE_S: Final = 5
+
+
+class Worker:
+    """One worker of a service. As many as an operator likes share the service's queue."""
+
+    def __init__(self, service: Service, settings: Settings) -> None:
+        self.service = service
+        self._settings = settings
+        self._stopping = asyncio.Event()
+        self._deliveries: Deliveries | None = None
+        self.consuming = False
+        """Whether it has its queue and its database: ready for work."""
+
+    def stop(self) -> None:
+        """Finish the group in hand, publish what it says, and return from `run`."""
+        self._stopping.set()
+        if self._deliveries:
+            self._deliveries.stop()
+
+    async def run(self) -> None:
+        """Work until stopped. What breaks meanwhile is made anew."""
+        url = self._settings.database_url.get_secret_value()
+        await self._migrated(url)
+        if self._stopping.is_set():
+            return
+        async with (
+            pool(url, self.service.name) as durable,
+            pool(url, self.service.name, size=3, durable=False) as quick,
+        ):
+            relay = Relay(self.service.name, quick, self._settings)
+            handling = Handling(self.service, durable, quick, self._settings)
+            async with _background(
+                relay.run(),
+                relay.poll(),
+                _again_and_again(_HOUSEKEEPING_S, lambda: self._forget(handling)),
+                _again_and_again(_MEASURE_S, lambda: self._measure(quick)),
+                drain(self.service.name, quick, self._settings),
+            ):
+                log.info("worker started", service=self.service.name)
+                await self._consume(handling, relay)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(relay.drained(), self._settings.shutdown_s)
+        log.info("worker stopped", service=self.service.name)
+
+    async def _migrated(self, url: str) -> None:
+        """Wait until the database has this release's schema; a worker never migrates."""
+        while not self._stopping.is_set():
+            try:
+                db = await connect(url)
+                try:
+                    missing = await pending(db, self.service.name, migrations_of(self.service.package))
+                finally:
+                    await db.close()
+                if not missing:
+                    return
+                log.warning("waiting for `cloudtill migrate`", service=self.service.name, missing=missing)
+            except TRANSIENT as error:
+                log.warning("waiting for Postgres", service=self.service.name, error=repr(error))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), 2)
+
+    async def _consume(self, handling: Handling, relay: Relay) -> None:
+        """Keep a connection for consuming until stopped."""
+        url = self._settings.amqp_url.get_secret_value()
+        while not self._stopping.is_set():
+            try:
+                async with broker.connected(url, f"{self.service.name} consumes") as connection:
+                    await self._consume_over(connection, handling, relay)
+            except (ChannelGone, *TROUBLE) as error:
+                log.warning("consuming interrupted", service=self.service.name, error=repr(error))
+                await broker.pause_before_reconnecting()
+            finally:
+                self.consuming = False
+
+    async def _consume_over(
+        self, connection: AbstractConnection, handling: Handling, relay: Relay
+    ) -> None:
+        ahead = self._settings.group_size * self._settings.groups_ahead
+        deliveries = await Deliveries.of(connection, self.service.name, ahead)
+        self._deliveries = deliveries
+        if self._stopping.is_set():
+            return
+        self.consuming = True
+        while group := await deliveries.take(self._settings.group_size):
+            rows = await handling.conclude(group)
+            await deliveries.acknowledge(group[-1])
+            passing("acknowledged")
+            await relay.hand_over(rows)
+
+    async def _forget(self, handling: Handling) -> None:
+        days = await handling.days.forget_past(self._settings.inbox_days)
+        if days:
+            log.info("inbox forgot", service=self.service.name, days=[str(day) for day in days])
+
+    async def _measure(self, connections: Pool) -> None:
+        async with connections.acquire() as db:
+            row = await db.fetchrow(sql.measure)
+        if row:
+            metrics.OUTBOX.labels(self.service.name).set(row["outbox"])
+            metrics.OUTBOX_LATE.labels(self.service.name).set(row["late_s"])
+            metrics.DEAD_LETTERS.labels(self.service.name).set(row["dead_letters"])
+
+
+async def _again_and_again(every_s: float, act: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        with suppress(*TRANSIENT):
+            await act()
+        await asyncio.sleep(every_s)
+
+
+@asynccontextmanager
+async def _background(*tasks: Awaitable[None]) -> AsyncIterator[None]:
+    """Run tasks beside the body; one that ends with an error ends the worker."""
+    body = asyncio.current_task()
+    assert body is not None
+    failed: list[BaseException] = []
+
+    def ended(task: asyncio.Future[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            failed.append(error)
+            body.cancel()
+
+    running = [asyncio.ensure_future(task) for task in tasks]
+    for task in running:
+        task.add_done_callback(ended)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if failed:
+            raise failed[0] from None
+        raise
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
