@@ -34,7 +34,7 @@ class Worker:
         self._settings = settings
         self._stopping = asyncio.Event()
         self._deliveries: Deliveries | None = None
-        self.consuming = False
+        self.ready = False
         """Whether it has its queue and its database: ready for work."""
 
     def stop(self) -> None:
@@ -96,7 +96,7 @@ class Worker:
                 log.warning("consuming interrupted", service=self.service.name, error=repr(error))
                 await broker.pause_before_reconnecting()
             finally:
-                self.consuming = False
+                self.ready = False
 
     async def _consume_over(
         self, connection: AbstractConnection, handling: Handling, relay: Relay
@@ -106,7 +106,7 @@ class Worker:
         self._deliveries = deliveries
         if self._stopping.is_set():
             return
-        self.consuming = True
+        self.ready = True
         while group := await deliveries.take(self._settings.group_size):
             rows = await handling.conclude(group)
             await deliveries.acknowledge(group[-1])

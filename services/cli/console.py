@@ -1,0 +1,159 @@
+"""How the commands talk: tables for people, JSON for scripts, one line for an error."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, TypeVar
+
+import asyncpg
+import typer
+from aio_pika.abc import AbstractConnection
+from aio_pika.exceptions import AMQPError
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from shared import broker
+from shared.database import Connection, connect, role_of
+from shared.settings import Settings
+from shared.settings import settings as from_environment
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+
+T = TypeVar("T")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+class Failure(Exception):
+    """What a command could not do, in one line that says what to do about it."""
+
+    def __init__(self, message: str, code: int = 1) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def settings() -> Settings:
+    """The settings in the environment.
+
+    Raises:
+        Failure: with code 2, naming the variable that makes no sense.
+    """
+    try:
+        return from_environment()
+    except ValidationError as error:
+        fault = error.errors()[0]
+        variable = f"CLOUDTILL_{str(fault['loc'][0]).upper()}"
+        raise Failure(f"{variable}: {fault['msg']}", code=2) from None
+
+
+def finish(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's coroutine; what is wrong with the servers becomes one line."""
+    try:
+        return asyncio.run(work)
+    except asyncpg.UndefinedTableError as error:
+        raise Failure(f"{error}; run `cloudtill migrate` first") from None
+    except AMQPError as error:
+        raise Failure(f"RabbitMQ: {error!r}; is CLOUDTILL_AMQP_URL right?") from None
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise Failure(f"no answer from a server: {_one_line(error)}") from None
+
+
+@asynccontextmanager
+async def database(wait_s: float = 0) -> AsyncIterator[Connection]:
+    """A connection to Postgres as the operator."""
+    url = settings().database_url.get_secret_value()
+    try:
+        db = await connect(url, wait_s=wait_s)
+    except (OSError, asyncpg.PostgresError, ValueError) as error:
+        raise Failure(
+            f"can't reach Postgres at {_without_password(url)}: {_one_line(error)};"
+            " is CLOUDTILL_DATABASE_URL right?"
+        ) from None
+    try:
+        yield db
+    finally:
+        await db.close()
+
+
+@asynccontextmanager
+async def schema(db: Connection, service: str) -> AsyncIterator[None]:
+    """A transaction in the schema of a service, under its role."""
+    async with db.transaction():
+        await db.execute(f"set local role {role_of(service)}; set local search_path to {service}")
+        yield
+
+
+@asynccontextmanager
+async def rabbitmq() -> AsyncIterator[AbstractConnection]:
+    """A connection to RabbitMQ as the operator."""
+    url = settings().amqp_url.get_secret_value()
+    opened = broker.connected(url, "cloudtill command")
+    try:
+        connection = await opened.__aenter__()
+    except broker.TROUBLE as error:
+        raise Failure(
+            f"can't reach RabbitMQ at {_without_password(url)}: {_one_line(error)};"
+            " is CLOUDTILL_AMQP_URL right?"
+        ) from None
+    try:
+        yield connection
+    finally:
+        await opened.__aexit__(None, None, None)
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"://[^@/]*@", "://***@", url)
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON: decimals as strings, times with their offset."""
+    typer.echo(json.dumps(value, default=_jsonable, ensure_ascii=False, indent=2))
+
+
+def _jsonable(value: object) -> object:
+    if isinstance(value, asyncpg.Record):
+        return dict(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value)
+
+
+def table(title: str, rows: Sequence[Mapping[str, Any]], empty: str = "none") -> None:
+    """Print rows under a title; the columns are the rows' keys."""
+    if not rows:
+        console.print(Text(f"{title}: {empty}", style="dim"))
+        return
+    shown = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    for column in rows[0]:
+        numeric = isinstance(rows[0][column], int | Decimal) and column != "number"
+        shown.add_column(column.replace("_", " "), justify="right" if numeric else "left")
+    for row in rows:
+        shown.add_row(*(Text(readable(value)) for value in row.values()))
+    console.print(shown)
+
+
+def readable(value: object) -> str:
+    """A value as people write it."""
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case datetime():
+            return value.strftime("%Y-%m-%d %H:%M")
+        case Decimal():
+            return f"{value:f}"
+        case _:
+            return str(value)

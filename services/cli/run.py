@@ -1,0 +1,60 @@
+"""`cloudtill run`: workers until they are told to stop."""
+
+import asyncio
+import os
+import signal
+from typing import Annotated
+
+import typer
+import uvloop
+
+from services.cli.console import Failure, settings
+from services.registry import SERVICES
+from services.scheduler.app import Scheduler
+from shared import log, ops
+from shared.worker import Worker
+
+_NAMES = [*SERVICES, "scheduler"]
+
+
+def run(
+    names: Annotated[
+        list[str], typer.Argument(metavar="SERVICE...|all", help=f"Of {', '.join(_NAMES)}; or all.")
+    ],
+) -> None:
+    """Run workers in this process until SIGTERM or Ctrl-C.
+
+    A worker that is told to stop finishes the messages in hand first. Several services in one
+    process are for a small machine; to scale, start more processes of one service.
+    """
+    if unknown := set(names) - {*_NAMES, "all"}:
+        raise Failure(
+            f"no service is called {', '.join(sorted(unknown))}; there are {', '.join(_NAMES)}",
+            code=2,
+        )
+    chosen = _NAMES if "all" in names else list(dict.fromkeys(names))
+    shared = settings()
+    log.configure(shared.log_level, shared.log_format)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run(chosen))
+
+
+async def _run(names: list[str]) -> None:
+    shared = settings()
+    workers = [
+        Scheduler(shared) if name == "scheduler" else Worker(SERVICES[name], shared)
+        for name in names
+    ]
+
+    def stop() -> None:
+        for worker in workers:
+            worker.stop()
+        loop.call_later(shared.shutdown_s * 2, os._exit, 1)  # what hangs must not hang for ever
+
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sign, stop)
+    async with ops.serving(shared.ops_port, lambda: all(worker.ready for worker in workers)):
+        async with asyncio.TaskGroup() as group:
+            for worker in workers:
+                group.create_task(worker.run())

@@ -1,0 +1,92 @@
+"""`cloudtill migrate` and `cloudtill topology`: what must be there before workers start."""
+
+from typing import Annotated
+
+import typer
+from aiormq.exceptions import ChannelPreconditionFailed
+
+from services.cli.console import (
+    Failure,
+    Json,
+    console,
+    database,
+    finish,
+    print_json,
+    rabbitmq,
+    table,
+)
+from services.registry import SCHEMAS, SERVICES
+from shared import migrations
+from shared import topology as queues
+from shared.migrations import MigrationError
+
+topology = typer.Typer(
+    help="Exchange, queues and bindings on RabbitMQ.", no_args_is_help=True, name="topology"
+)
+
+
+def migrate(
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 if needed.")] = False,
+    wait_s: Annotated[
+        float, typer.Option("--wait", min=0, help="Seconds to wait for Postgres to start.")
+    ] = 0,
+) -> None:
+    """Bring every service's Postgres schema up to this release. May be run again at any time."""
+    finish(_migrate(check, wait_s))
+
+
+async def _migrate(check: bool, wait_s: float) -> None:
+    missing = False
+    async with database(wait_s) as db:
+        for service in SCHEMAS:
+            steps = migrations.migrations_of(service.package)
+            if check:
+                names = await migrations.pending(db, service.name, steps)
+            else:
+                try:
+                    names = await migrations.migrate(db, service.name, steps)
+                except MigrationError as error:
+                    raise Failure(str(error)) from None
+            missing = missing or bool(names)
+            console.print(f"{service.name}: {', '.join(names) or 'up to date'}")
+    if check and missing:
+        raise Failure("the database lacks these; run `cloudtill migrate`")
+
+
+@topology.command()
+def apply() -> None:
+    """Declare what is missing. What exists as it should stays as it is."""
+    finish(_apply())
+
+
+async def _apply() -> None:
+    async with rabbitmq() as connection:
+        try:
+            declared = await queues.apply(connection, SERVICES.values())
+        except ChannelPreconditionFailed as error:
+            raise Failure(
+                f"a queue exists with other arguments: {error}; drain it, delete it, apply again"
+            ) from None
+    for queue in declared:
+        console.print(f"{queue.name}: bound to {len(queue.routing_keys)} of {queue.exchange}")
+
+
+@topology.command()
+def check(as_json: Json = False) -> None:
+    """Compare the broker with what it should be; exit 1 where it differs."""
+    finish(_check(as_json))
+
+
+async def _check(as_json: bool) -> None:
+    async with rabbitmq() as connection:
+        findings = await queues.check(connection, SERVICES.values())
+    rows = [
+        {"queue": one.queue, "state": one.state, "messages": one.messages, "workers": one.consumers}
+        for one in findings
+    ]
+    if as_json:
+        print_json(rows)
+    else:
+        table("Queues", rows)
+    if any(one.state != "ok" for one in findings):
+        raise Failure("the broker differs; run `cloudtill topology apply`")
