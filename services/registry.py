@@ -3,6 +3,11 @@
 from services.billing.app import SERVICE as BILLING
 from services.invoicing.app import SERVICE as INVOICING
 from services.provisioning.app import SERVICE as PROVISIONING
+from services.scheduler.app import SERVICE as SCHEDULER
 from services.wallet.app import SERVICE as WALLET
 
 SERVICES = {service.name: service for service in (BILLING, WALLET, PROVISIONING, INVOICING)}
+"""Those with a queue."""
+
+SCHEMAS = (*SERVICES.values(), SCHEDULER)
+"""Those with tables of their own."""

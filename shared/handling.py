@@ -19,7 +19,7 @@ from shared.failpoints import passing
 from shared.inbox import DayDropped, Days, MessageKey
 from shared.messages import Later, Message, NotYet, Refused, Said
 from shared.outbox import OWN_QUEUE, OutboxRow, Parcel
-from shared.service import Service
+from shared.service import Handler, Service
 from shared.settings import Settings
 from shared.wire import BadMessage, parse
 
@@ -201,13 +201,13 @@ class Handling:
         return [one for one in messages if (one.key.source, one.key.id) in new]
 
     async def _handle(self, db: Connection, new: Sequence[Received]) -> list[Said]:
-        """Call the handlers in the order of the service's table, each with all of its type."""
-        by_type: defaultdict[type[Message], list[Message]] = defaultdict(list)
+        """Call the handlers in the order of the service's table, each with all that is its."""
+        by_handler: defaultdict[Handler, list[Message]] = defaultdict(list)
         for one in new:
-            by_type[type(one.message)].append(one.message)
+            by_handler[self._service.handlers[type(one.message)]].append(one.message)
         answers: list[Said] = []
-        for message_type, handler in self._service.handlers.items():
-            if messages := by_type.get(message_type):
+        for handler in dict.fromkeys(self._service.handlers.values()):
+            if messages := by_handler.get(handler):
                 answers += await handler(messages, db)
         return answers
 

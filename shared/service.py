@@ -8,7 +8,7 @@ from shared.database import Connection
 from shared.messages import Message, Said
 
 Handler: TypeAlias = Callable[[Sequence[Any], Connection], Awaitable[Sequence[Said]]]
-"""Takes all messages of one type in a group; answers with what is to be said."""
+"""Takes all messages of its type, or its types, in a group; answers with what is to be said."""
 
 Handlers: TypeAlias = Mapping[type[Message], Handler]
 

@@ -7,6 +7,7 @@ from pydantic import Field
 from shared.messages.items import PricedItem
 from shared.messages.model import (
     Action,
+    CurrencyCode,
     Id,
     Message,
     Name,
@@ -62,6 +63,7 @@ class PaymentConfirmed(Message):
     invoice_id: Id | None = None
     account_id: Id
     amount: PositiveAmount
+    currency: CurrencyCode
     method: PaymentMethod
     items: tuple[PricedItem, ...] = ()
 
@@ -134,3 +136,16 @@ class AccountSwitchRefused(Message):
     message: Text
 
 
+class PaymentCollect(Message):
+    """Take the money for an invoice: a command of invoicing, which billing answers with
+    `payment.confirmed` or `payment.failed`."""
+
+    type: ClassVar[str] = "payment.collect"
+    source: ClassVar[str] = "/cloudtill/invoicing"
+
+    payment_id: Id
+    invoice_id: Id
+    account_id: Id
+    amount: PositiveAmount
+    method: PaymentMethod
+    as_far_as_possible: bool = False

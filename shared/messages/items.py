@@ -1,5 +1,6 @@
 """Values that several messages carry: components, priced items, invoice lines."""
 
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -12,6 +13,7 @@ from shared.messages.model import (
     Id,
     Model,
     Name,
+    Period,
     PlainDecimal,
     Quantity,
     Rate,
@@ -35,7 +37,12 @@ Components = Annotated[tuple[Component, ...], Field(min_length=1, max_length=200
 
 
 class InvoiceLine(Model):
-    """One rounded line: `amount = unit_price * quantity * (1 - discount) * minutes / 43,200`."""
+    """One rounded line: `amount = unit_price * quantity * (1 - discount) * minutes / 43,200`.
+
+    `amount` is as the price list has it, with or without VAT; `vat` is rounded per line too, so
+    that net is `amount - vat` where it is included, and gross is `amount + vat` where it is not.
+    `month` is set where the line corrects a month that was already invoiced.
+    """
 
     sku: Id
     description: Text
@@ -44,13 +51,19 @@ class InvoiceLine(Model):
     unit_price: PlainDecimal
     discount_rate: Rate | None = None
     amount: SignedAmount
+    vat: SignedAmount = 0
+    vat_rate: Rate = Decimal(0)
+    vat_included: bool = True
+    period_from: Time | None = None
+    period_to: Time | None = None
+    month: Period | None = None
 
 
 class PricedItem(Model):
     """One item of an order with its price (domain 6).
 
-    `amount` is what is paid for it, VAT included. `lines` less `discount` (the item's share of a
-    coupon) are `net` where the price list is without VAT, and `amount` where it is with it.
+    `amount` is what is paid for it, VAT included: the gross of its lines less `discount`, the
+    item's share of a coupon. Below 0 it is paid back. A postpaid item has no lines yet.
     """
 
     item_id: Id
@@ -66,8 +79,7 @@ class PricedItem(Model):
     net: SignedAmount = 0
     vat: SignedAmount = 0
     amount: SignedAmount = 0
-    vat_rate: Rate
-    vat_included: bool
+    discount_rate: Rate = Decimal(0)
     starts_at: Time | None = None
     ends_at: Time | None = None
     days: Days | None = None

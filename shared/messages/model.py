@@ -60,6 +60,7 @@ Amount = Annotated[int, Field(strict=True, ge=0, le=MAX_AMOUNT)]
 PositiveAmount = Annotated[int, Field(strict=True, gt=0, le=MAX_AMOUNT)]
 SignedAmount = Annotated[int, Field(strict=True, ge=-MAX_AMOUNT, le=MAX_AMOUNT)]
 Count = Annotated[int, Field(strict=True, ge=0, le=10**9)]
+PositiveCount = Annotated[int, Field(strict=True, gt=0, le=10**9)]
 PlainDecimal = Annotated[
     Decimal, BeforeValidator(_decimal_text), PlainSerializer(_plain, return_type=str)
 ]

@@ -2,16 +2,21 @@
 
 from typing import ClassVar, Literal
 
-from shared.messages.items import Component
-from shared.messages.model import Action, Id, Message, Name, Time, UserType
+from shared.messages.items import Component, PricedItem
+from shared.messages.model import Action, Id, Message, Name, PositiveCount, Time, UserType
 
 _SOURCE = "/cloudtill/provisioning"
 
 
-class _ResourceEvent(Message):
-    """A resource after something happened to it, at the minute `at`.
+ResourceState = Literal["active", "stopped", "suspended", "deleted"]
 
-    `starts_at` and `ends_at` bound the prepaid term; a postpaid resource has no end.
+
+class ResourceEvent(Message):
+    """A resource after something happened to it, at the instant `at`.
+
+    `starts_at` and `ends_at` bound the prepaid term; a postpaid resource has no end. `version`
+    counts a resource's events from 1, so that whoever listens can bring them back into their order.
+    `item` is what was ordered, with its price, and `payment_id` what paid for it.
     """
 
     source: ClassVar[str] = _SOURCE
@@ -27,45 +32,49 @@ class _ResourceEvent(Message):
     at: Time
     starts_at: Time
     ends_at: Time | None = None
+    state: ResourceState
+    version: PositiveCount
+    payment_id: Id | None = None
+    item: PricedItem | None = None
 
 
-class ResourceProvisioned(_ResourceEvent):
+class ResourceProvisioned(ResourceEvent):
     """A resource is Active from this moment."""
 
     type: ClassVar[str] = "resource.provisioned"
 
 
-class ResourceResized(_ResourceEvent):
+class ResourceResized(ResourceEvent):
     """A resource has another configuration."""
 
     type: ClassVar[str] = "resource.resized"
 
 
-class ResourceRenewed(_ResourceEvent):
+class ResourceRenewed(ResourceEvent):
     """A prepaid resource ends later."""
 
     type: ClassVar[str] = "resource.renewed"
 
 
-class ResourceRecovered(_ResourceEvent):
+class ResourceRecovered(ResourceEvent):
     """A prepaid resource came back from the trash."""
 
     type: ClassVar[str] = "resource.recovered"
 
 
-class ResourceStopped(_ResourceEvent):
+class ResourceStopped(ResourceEvent):
     """A resource was stopped by its user."""
 
     type: ClassVar[str] = "resource.stopped"
 
 
-class ResourceStarted(_ResourceEvent):
+class ResourceStarted(ResourceEvent):
     """A resource runs again (also after a reboot)."""
 
     type: ClassVar[str] = "resource.started"
 
 
-class ResourceSuspended(_ResourceEvent):
+class ResourceSuspended(ResourceEvent):
     """A resource doesn't work any more but its data are kept."""
 
     type: ClassVar[str] = "resource.suspended"
@@ -73,19 +82,19 @@ class ResourceSuspended(_ResourceEvent):
     because_of: Literal["expired", "deleted", "overdue", "hold_short", "poc_ended"] = "expired"
 
 
-class ResourceDeleted(_ResourceEvent):
-    """A user deleted a resource."""
+class ResourceDeleted(ResourceEvent):
+    """A user deleted a resource; `state` is `suspended` where it lies in the trash for a while."""
 
     type: ClassVar[str] = "resource.deleted"
 
 
-class ResourceReleased(_ResourceEvent):
+class ResourceReleased(ResourceEvent):
     """A resource is gone for good."""
 
     type: ClassVar[str] = "resource.released"
 
 
-class ResourceConverted(_ResourceEvent):
+class ResourceConverted(ResourceEvent):
     """A resource goes on under the other user type, `user_type` being the new one (domain 10)."""
 
     type: ClassVar[str] = "resource.converted"

@@ -1,0 +1,6 @@
+"""What the invoicing worker is."""
+
+from services.invoicing.handlers import HANDLERS
+from shared.service import Service
+
+SERVICE = Service(name="invoicing", package="services.invoicing", handlers=HANDLERS)

@@ -1,0 +1,5 @@
+"""The invoicing service's handlers: load, decide, save, return what to say."""
+
+from shared.service import Handlers
+
+HANDLERS: Handlers = {}

@@ -1,0 +1,6 @@
+"""What the provisioning worker is."""
+
+from services.provisioning.handlers import HANDLERS
+from shared.service import Service
+
+SERVICE = Service(name="provisioning", package="services.provisioning", handlers=HANDLERS)
