@@ -16,6 +16,13 @@ class CurrencyMismatch(ValueError):
     """Two amounts in different currencies were to be combined."""
 
 
+def round_half_up(value: Decimal) -> int:
+    """Round to a whole number, halves away from zero (domain 6). The value has at most 60 digits."""
+    with localcontext() as context:
+        context.prec = 60
+        return int(value.to_integral_value(rounding=ROUND_HALF_UP))
+
+
 @dataclass(frozen=True, slots=True)
 class Currency:
     """A currency by its ISO 4217 code and the number of digits of its smallest unit."""

@@ -1,0 +1,50 @@
+"""How a payment goes on when somebody answers (domain 2)."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from shared.messages.model import PaymentMethod, WalletKind
+
+GATEWAY_VALIDITY: Final = timedelta(hours=24)
+LINK_VALIDITY: Final = timedelta(days=3)
+"""How long an order waits for a gateway, and for somebody who pays on behalf (domain 2.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """Money asked for, in smallest units. `outcome` is None while it is open; `gateway_amount` is
+    what a gateway was asked for, and `gateway_open` whether that is still expected."""
+
+    payment_id: str
+    account_id: str
+    order_id: str | None
+    invoice_id: str | None
+    method: PaymentMethod
+    amount: int
+    currency: str
+    as_far_as_possible: bool = False
+    outcome: Literal["confirmed", "failed"] | None = None
+    gateway_amount: int | None = None
+    pay_until: datetime | None = None
+    gateway_open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentOutcome:
+    """How a payment ended: confirmed where `reason` is None."""
+
+    payment: Payment
+    amount: int
+    reason: str | None
+    at: datetime
+
+
+def pay_until(method: PaymentMethod, at: datetime) -> datetime:
+    """Until when a gateway's answer counts."""
+    return at + (LINK_VALIDITY if method == "on_behalf" else GATEWAY_VALIDITY)
+
+
+def wallet_of(method: PaymentMethod) -> WalletKind:
+    """The wallet that a method charges."""
+    return "poc" if method == "poc" else "credit"

@@ -1,0 +1,34 @@
+"""What is given back for an item, into which wallet (domain 2.5, 6)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from shared.ids import derived_id
+from shared.messages.model import WalletKind
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Money to be given back for an item, at most once. `item_amount` is what the item cost."""
+
+    account_id: str
+    order_id: str
+    item_id: str
+    item_amount: int
+    outcome: Literal["done", "failed"]
+    payment_id: str | None
+    wallet: WalletKind
+    amount: int
+    reason: Literal["provisioning_failed", "deleted", "resized"]
+    at: datetime
+
+    @property
+    def refund_id(self) -> str:
+        """Derived from the item: it is given back once."""
+        return derived_id("refund", self.order_id, self.item_id)
+
+
+def wallet_for(payment_method: str | None) -> WalletKind:
+    """Credit, whatever method had paid; only what the POC wallet paid goes back there (F)."""
+    return "poc" if payment_method == "poc" else "credit"

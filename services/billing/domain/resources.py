@@ -1,0 +1,128 @@
+"""Resources as billing follows them: what was paid for them, and what comes back (domain 5, 6)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+from services.billing.domain import terms
+from services.billing.domain.catalogue import ProductVersion
+from services.billing.domain.pricing import totals
+from services.billing.domain.terms import TermPiece
+from shared.messages.items import Component, InvoiceLine, PricedItem
+from shared.messages.model import UserType
+from shared.messages.provisioning import (
+    ResourceDeleted,
+    ResourceEvent,
+    ResourceRenewed,
+    ResourceResized,
+    ResourceSuspended,
+)
+
+ResourceState = Literal["new", "active", "stopped", "suspended", "deleted", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A resource as of its event number `version`.
+
+    `in_trash` tells one that can be recovered from one whose grace is over, which can be renewed.
+    `pieces` are the live stretches of its prepaid term.
+    """
+
+    resource_id: str
+    account_id: str
+    product: str
+    name: str
+    user_type: UserType
+    state: ResourceState
+    components: tuple[Component, ...]
+    starts_at: datetime | None
+    ends_at: datetime | None
+    auto_renew_months: int | None
+    version: int
+    busy_with: str | None
+    in_trash: bool
+    pieces: tuple[TermPiece, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A resource after an event, and what of its term is given back (smallest units)."""
+
+    resource: Resource
+    given_back: int = 0
+
+
+def after(resource: Resource, event: ResourceEvent, product: ProductVersion | None) -> Change:
+    """What an event makes of a resource.
+
+    Args:
+        resource: as of the event before.
+        event: the next one by its version.
+        product: the policy in force at the event's time; None gives nothing back.
+    """
+    refundable = product is not None and product.refundable
+    pieces, given_back = _pieces_after(resource, event, refundable=refundable)
+    ends_by_trash = product is not None and product.expiry_policy == "trash"
+    changed = replace(
+        resource,
+        user_type=event.user_type,
+        state=event.state,
+        components=event.components,
+        starts_at=event.starts_at,
+        ends_at=event.ends_at,
+        auto_renew_months=resource.auto_renew_months if event.user_type == "prepaid" else None,
+        version=event.version,
+        busy_with=None if resource.busy_with == event.order_id else resource.busy_with,
+        in_trash=event.state == "suspended" and _in_trash(event, ends_by_trash=ends_by_trash),
+        pieces=pieces,
+    )
+    return Change(changed, given_back)
+
+
+def _in_trash(event: ResourceEvent, *, ends_by_trash: bool) -> bool:
+    if isinstance(event, ResourceSuspended):
+        return event.because_of != "expired" or ends_by_trash
+    return True
+
+
+def _pieces_after(
+    resource: Resource, event: ResourceEvent, *, refundable: bool
+) -> tuple[tuple[TermPiece, ...], int]:
+    """The live pieces of the term, and what is given back of those that end."""
+    if event.user_type == "postpaid" or event.state == "deleted":
+        kept: tuple[TermPiece, ...] = ()
+    else:
+        kept = resource.pieces
+    if isinstance(event, ResourceDeleted):
+        value = terms.unused_value(resource.pieces, event.at) if refundable else 0
+        return (), value
+    item = event.item
+    if item is None or not item.lines or event.ends_at is None or event.order_id is None:
+        return kept, 0
+    piece = _piece(event.order_id, item, event.ends_at)
+    match event:
+        case ResourceRenewed():
+            return (*kept, piece), 0
+        case ResourceResized():
+            return (piece,), max(0, -item.amount)
+        case _:
+            return (piece,), 0
+
+
+def _piece(order_id: str, item: PricedItem, ends_at: datetime) -> TermPiece:
+    """The minutes that were priced, up to the end, and what their lines cost."""
+    bought = [line for line in item.lines if line.amount >= 0]
+    return TermPiece(
+        order_id=order_id,
+        item_id=item.item_id,
+        starts_at=ends_at - timedelta(minutes=_minutes(bought)),
+        ends_at=ends_at,
+        paid=totals(bought).gross - item.discount,
+        vat_rate=bought[0].vat_rate,
+    )
+
+
+def _minutes(lines: Iterable[InvoiceLine]) -> int:
+    return max(line.minutes or 0 for line in lines)

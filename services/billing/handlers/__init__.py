@@ -1,0 +1,76 @@
+"""Billing's handlers: load, decide, save, return what to say. The table says who handles what."""
+
+from services.billing.handlers.accounts import account_registered, account_switch_requested
+from services.billing.handlers.catalogue import (
+    coupon_published,
+    discount_granted,
+    price_published,
+    product_published,
+)
+from services.billing.handlers.orders import order_placed
+from services.billing.handlers.payments import (
+    gateway_payment_failed,
+    gateway_payment_succeeded,
+    payment_collect,
+    wallet_credited,
+    wallet_debited,
+    wallet_declined,
+)
+from services.billing.handlers.resources import provisioning_failed, resource_changed
+from services.billing.handlers.ticks import tick_minute
+from shared.messages.billing import PaymentCollect
+from shared.messages.provisioning import (
+    ProvisioningFailed,
+    ResourceConverted,
+    ResourceDeleted,
+    ResourceProvisioned,
+    ResourceRecovered,
+    ResourceReleased,
+    ResourceRenewed,
+    ResourceResized,
+    ResourceStarted,
+    ResourceStopped,
+    ResourceSuspended,
+)
+from shared.messages.scheduler import TickMinute
+from shared.messages.upstream import (
+    AccountRegistered,
+    AccountSwitchRequested,
+    CouponPublished,
+    DiscountGranted,
+    GatewayPaymentFailed,
+    GatewayPaymentSucceeded,
+    OrderPlaced,
+    PricePublished,
+    ProductPublished,
+)
+from shared.messages.wallet import WalletCredited, WalletDebited, WalletDeclined
+from shared.service import Handlers
+
+HANDLERS: Handlers = {
+    AccountRegistered: account_registered,
+    ProductPublished: product_published,
+    PricePublished: price_published,
+    DiscountGranted: discount_granted,
+    CouponPublished: coupon_published,
+    AccountSwitchRequested: account_switch_requested,
+    ProvisioningFailed: provisioning_failed,
+    ResourceProvisioned: resource_changed,
+    ResourceResized: resource_changed,
+    ResourceRenewed: resource_changed,
+    ResourceRecovered: resource_changed,
+    ResourceStopped: resource_changed,
+    ResourceStarted: resource_changed,
+    ResourceSuspended: resource_changed,
+    ResourceDeleted: resource_changed,
+    ResourceReleased: resource_changed,
+    ResourceConverted: resource_changed,
+    WalletDebited: wallet_debited,
+    WalletDeclined: wallet_declined,
+    WalletCredited: wallet_credited,
+    GatewayPaymentSucceeded: gateway_payment_succeeded,
+    GatewayPaymentFailed: gateway_payment_failed,
+    PaymentCollect: payment_collect,
+    OrderPlaced: order_placed,
+    TickMinute: tick_minute,
+}

@@ -1,0 +1,133 @@
+"""Orders: priced, and either rejected, paid for, or passed on to provisioning."""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+from services.billing.domain.orders import Accepted, Desk
+from services.billing.domain.payments import Payment
+from services.billing.domain.rejection import Rejection
+from services.billing.handlers import payments
+from services.billing.store import accounts, catalogue, orders, resources
+from services.billing.store.orders import Decided
+from shared.database import Connection
+from shared.ids import derived_id
+from shared.messages import NotYet, Refused, Said
+from shared.messages.billing import OrderConfirmed, OrderRejected
+from shared.messages.upstream import OrderPlaced
+from shared.waiting import may_wait
+
+
+async def order_placed(placed: Sequence[OrderPlaced], db: Connection) -> list[Said]:
+    """Decide on orders, each by what those before it left (domain 2, 3, 5)."""
+    fresh, said = await _not_known(placed, db)
+    if not fresh:
+        return said
+    desk = await _open_desk([order for order, _ in fresh], db)
+    decided: list[Decided] = []
+    for order, fingerprint in fresh:
+        decision = desk.accept(order)
+        if isinstance(decision, Rejection) and decision.may_come and may_wait(order):
+            said.append(NotYet(order, decision.reason))
+        else:
+            decided.append(Decided(order, fingerprint, decision))
+    if decided:
+        await orders.append_orders(db, decided)
+    accepted = [(one.order, one.accepted) for one in decided if one.accepted]
+    await _take(accepted, db)
+    said += [_rejected(one) for one in decided if isinstance(one.decision, Rejection)]
+    said += [_confirmed(order, one) for order, one in accepted if not one.to_pay]
+    return said + await payments.request(
+        [(_payment(order, one), order) for order, one in accepted if one.to_pay], db
+    )
+
+
+async def _not_known(
+    placed: Sequence[OrderPlaced], db: Connection
+) -> tuple[list[tuple[OrderPlaced, bytes]], list[Said]]:
+    """Orders that came for the first time. The same again says nothing; under the id of another
+    order it is put away, since nobody could tell whose answer a rejection was."""
+    known = await orders.find_fingerprints(db, {order.order_id for order in placed})
+    fresh: list[tuple[OrderPlaced, bytes]] = []
+    said: list[Said] = []
+    for order in placed:
+        fingerprint = blake2b(order.model_dump_json().encode(), digest_size=16).digest()
+        earlier = known.setdefault(order.order_id, fingerprint)
+        if earlier != fingerprint:
+            said.append(Refused(order, "id_reused", f"order {order.order_id} had another content"))
+        elif not any(one.order_id == order.order_id for one, _ in fresh):
+            fresh.append((order, fingerprint))
+    return fresh, said
+
+
+async def _open_desk(placed: Sequence[OrderPlaced], db: Connection) -> Desk:
+    named = {item.resource_id or item.item_id for order in placed for item in order.items}
+    known = await resources.lock_resources(db, named)
+    products = {item.product for order in placed for item in order.items if item.product}
+    return Desk(
+        accounts=await accounts.find_accounts(
+            db, [(order.order_id, order.account_id, order.time) for order in placed]
+        ),
+        catalogue=await catalogue.find_catalogue(
+            db,
+            products | {resource.product for resource in known.values()},
+            {order.account_id for order in placed},
+        ),
+        resources=known,
+        coupons=await catalogue.lock_coupons(
+            db, {order.coupon for order in placed if order.coupon is not None}
+        ),
+    )
+
+
+async def _take(accepted: Sequence[tuple[OrderPlaced, Accepted]], db: Connection) -> None:
+    """Keep busy what orders are about, and use their coupons."""
+    creates = [
+        (order.account_id, order.order_id, item)
+        for order, one in accepted
+        for item in one.items
+        if item.action == "create"
+    ]
+    await resources.append_resources(db, creates)
+    await resources.keep_busy(
+        db,
+        [
+            (item.resource_id, order.order_id)
+            for order, one in accepted
+            for item in one.items
+            if item.action != "create"
+        ],
+    )
+    await catalogue.use_coupons(
+        db, [(order.coupon, order.order_id) for order, _ in accepted if order.coupon is not None]
+    )
+
+
+def _rejected(one: Decided) -> OrderRejected:
+    assert isinstance(one.decision, Rejection)
+    return OrderRejected(
+        order_id=one.order.order_id,
+        account_id=one.order.account_id,
+        reason=one.decision.reason,
+        message=one.decision.message,
+    ).because(one.order)
+
+
+def _confirmed(order: OrderPlaced, accepted: Accepted) -> OrderConfirmed:
+    return OrderConfirmed(
+        order_id=order.order_id,
+        account_id=order.account_id,
+        action=order.action,
+        items=accepted.items,
+    ).because(order)
+
+
+def _payment(order: OrderPlaced, accepted: Accepted) -> Payment:
+    return Payment(
+        payment_id=derived_id("payment", order.order_id),
+        account_id=order.account_id,
+        order_id=order.order_id,
+        invoice_id=None,
+        method=accepted.payment_method or "credit",
+        amount=accepted.to_pay,
+        currency=accepted.currency,
+    )

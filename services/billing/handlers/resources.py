@@ -1,0 +1,202 @@
+"""What provisioning tells: how ordered items ended, and what became of resources."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.billing.domain.refunds import Refund, wallet_for
+from services.billing.domain.resources import Change, Resource, after
+from services.billing.domain.terms import TermPiece
+from services.billing.store import catalogue, orders
+from services.billing.store import resources as store
+from services.billing.store.orders import Outcome
+from shared.database import Connection
+from shared.messages import Message, NotYet, Said
+from shared.messages.billing import RefundToCredit
+from shared.messages.notifications import NotificationRequested
+from shared.messages.provisioning import (
+    ProvisioningFailed,
+    ResourceDeleted,
+    ResourceEvent,
+)
+
+_NOTICES = {
+    "resource.provisioned": "resource_created",
+    "resource.resized": "resource_resized",
+    "resource.renewed": "resource_renewed",
+    "resource.recovered": "resource_recovered",
+    "resource.deleted": "resource_deleted",
+    "resource.suspended": "resource_suspended",
+    "resource.released": "resource_released",
+}
+"""The notices of domain 7, by what happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Applied:
+    event: ResourceEvent
+    change: Change
+
+
+async def resource_changed(events: Sequence[ResourceEvent], db: Connection) -> list[Said]:
+    """Follow resources, event by event, conclude what was ordered, and give back unused value."""
+    before = await store.lock_resources(db, [event.resource_id for event in events])
+    applied, said = await _applied(events, before, db)
+    if not applied:
+        return said
+    await store.save_resources(
+        db, list({one.event.resource_id: one.change.resource for one in applied}.values())
+    )
+    await _save_pieces(applied, before, db)
+    refunds = await _conclude(applied, db)
+    said += [_refund(refund, event) for refund, event in refunds]
+    said += [_notice(one.event) for one in applied if one.event.type in _NOTICES]
+    return said
+
+
+async def _applied(
+    events: Sequence[ResourceEvent], before: dict[str, Resource], db: Connection
+) -> tuple[list[_Applied], list[Said]]:
+    """Events in the order of their versions. What was handled is dropped; what comes too early
+    waits for the events before it."""
+    products = {resource.product for resource in before.values()}
+    on_sale = await catalogue.find_catalogue(db, products, ())
+    now = dict(before)
+    applied: list[_Applied] = []
+    said: list[Said] = []
+    for event in sorted(events, key=lambda event: (event.resource_id, event.version)):
+        resource = now.get(event.resource_id)
+        if resource is None or event.version > resource.version + 1:
+            said.append(NotYet(event, "earlier_event_missing"))
+        elif event.version == resource.version + 1:
+            change = after(resource, event, on_sale.find_product(resource.product, event.at))
+            now[event.resource_id] = change.resource
+            applied.append(_Applied(event, change))
+    return applied, said
+
+
+async def _save_pieces(
+    applied: Sequence[_Applied], before: dict[str, Resource], db: Connection
+) -> None:
+    begun: list[tuple[str, TermPiece]] = []
+    ended: list[tuple[TermPiece, datetime]] = []
+    live = {resource_id: resource.pieces for resource_id, resource in before.items()}
+    for one in applied:
+        resource_id, pieces = one.event.resource_id, one.change.resource.pieces
+        begun += [(resource_id, piece) for piece in pieces if piece not in live[resource_id]]
+        ended += [(piece, one.event.at) for piece in live[resource_id] if piece not in pieces]
+        live[resource_id] = pieces
+    await store.save_pieces(db, ended, begun)
+
+
+async def _conclude(
+    applied: Sequence[_Applied], db: Connection
+) -> list[tuple[Refund, ResourceEvent]]:
+    """Conclude the items that events fulfil; returns what is given back of their terms."""
+    by_item = {
+        (one.event.order_id, one.event.item_id): one
+        for one in applied
+        if one.event.order_id is not None and one.event.item_id is not None
+    }
+    if not by_item:
+        return []
+    held = await orders.lock_orders(db, {order_id for order_id, _ in by_item})
+    costs = await orders.find_open_items(db, by_item)
+    await orders.append_outcomes(
+        db,
+        [
+            Outcome(order_id, item_id, None, by_item[order_id, item_id].event.at)
+            for order_id, item_id in sorted(costs)
+        ],
+    )
+    refunds = [
+        (
+            Refund(
+                account_id=held[order_id].account_id,
+                order_id=order_id,
+                item_id=item_id,
+                item_amount=costs[order_id, item_id],
+                outcome="done",
+                payment_id=None,
+                wallet="credit",
+                amount=one.change.given_back,
+                reason="deleted" if isinstance(one.event, ResourceDeleted) else "resized",
+                at=one.event.time,
+            ),
+            one.event,
+        )
+        for (order_id, item_id), one in by_item.items()
+        if (order_id, item_id) in costs and one.change.given_back > 0
+    ]
+    await orders.append_refunds(db, [refund for refund, _ in refunds])
+    return refunds
+
+
+async def provisioning_failed(failures: Sequence[ProvisioningFailed], db: Connection) -> list[Said]:
+    """Give back as credit what was paid for the items that failed (domain 2.5)."""
+    await store.lock_resources(db, [failure.resource_id for failure in failures])
+    held = await orders.lock_orders(db, [failure.order_id for failure in failures])
+    by_item = {(one.order_id, one.item_id): one for one in failures if one.order_id in held}
+    said: list[Said] = [
+        NotYet(one, "unknown_order") for one in failures if one.order_id not in held
+    ]
+    costs = await orders.find_open_items(db, by_item)
+    failed = {key: by_item[key] for key in sorted(costs)}
+    came_to_nothing = await orders.append_outcomes(
+        db, [Outcome(*key, one.reason, one.time) for key, one in failed.items()]
+    )
+    await catalogue.give_back_coupons(db, came_to_nothing)
+    await store.end_busy(db, [(one.resource_id, one.order_id) for one in failed.values()])
+    refunds = [
+        Refund(
+            account_id=held[one.order_id].account_id,
+            order_id=one.order_id,
+            item_id=one.item_id,
+            item_amount=costs[key],
+            outcome="failed",
+            payment_id=held[one.order_id].payment_id,
+            wallet=wallet_for(held[one.order_id].payment_method),
+            amount=costs[key],
+            reason="provisioning_failed",
+            at=one.time,
+        )
+        for key, one in failed.items()
+        if costs[key] > 0
+    ]
+    await orders.append_refunds(db, refunds)
+    said += [_refund(refund, failed[refund.order_id, refund.item_id]) for refund in refunds]
+    said += [_failure_notice(one, costs[key]) for key, one in failed.items()]
+    return said
+
+
+def _refund(refund: Refund, cause: Message) -> RefundToCredit:
+    return RefundToCredit(
+        refund_id=refund.refund_id,
+        account_id=refund.account_id,
+        wallet=refund.wallet,
+        amount=refund.amount,
+        payment_id=refund.payment_id,
+        order_id=refund.order_id,
+        item_id=refund.item_id,
+        reason=refund.reason,
+    ).because(cause, key=refund.item_id)
+
+
+def _notice(event: ResourceEvent) -> NotificationRequested:
+    return NotificationRequested(
+        account_id=event.account_id,
+        template=_NOTICES[event.type],
+        facts={"resource_id": event.resource_id, "product": event.product, "name": event.name},
+    ).because(event)
+
+
+def _failure_notice(failure: ProvisioningFailed, refunded: int) -> NotificationRequested:
+    return NotificationRequested(
+        account_id=failure.account_id,
+        template="provisioning_failed",
+        facts={
+            "resource_id": failure.resource_id,
+            "action": failure.action,
+            "refunded": max(0, refunded),
+        },
+    ).because(failure)

@@ -1,0 +1,159 @@
+"""Payments: what was asked for, of whom, and how it ended."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+from services.billing.domain.payments import Payment, PaymentOutcome
+from shared.database import Connection, Row
+from shared.sql import Statements
+
+sql = Statements("services.billing.store", "payments.sql")
+
+
+async def append_payments(
+    db: Connection, payments: Sequence[tuple[Payment, str, datetime]]
+) -> None:
+    """Note payments, each with its correlation id and its business time; and, where it goes
+    through a gateway, until when."""
+    if not payments:
+        return
+    await db.execute(
+        sql.append_payments,
+        [payment.payment_id for payment, _, _ in payments],
+        [payment.account_id for payment, _, _ in payments],
+        [payment.order_id for payment, _, _ in payments],
+        [payment.invoice_id for payment, _, _ in payments],
+        [payment.method for payment, _, _ in payments],
+        [payment.amount for payment, _, _ in payments],
+        [payment.currency for payment, _, _ in payments],
+        [payment.as_far_as_possible for payment, _, _ in payments],
+        [correlation_id for _, correlation_id, _ in payments],
+        [at for _, _, at in payments],
+    )
+    await append_gateway_requests(db, [payment for payment, _, _ in payments])
+
+
+async def append_gateway_requests(db: Connection, payments: Sequence[Payment]) -> None:
+    """Note what is expected of a gateway for those of these payments that go through one."""
+    asked = [payment for payment in payments if payment.gateway_amount is not None]
+    if asked:
+        await db.execute(
+            sql.append_gateway_requests,
+            [payment.payment_id for payment in asked],
+            [payment.gateway_amount for payment in asked],
+            [payment.pay_until for payment in asked],
+        )
+
+
+async def append_charges(db: Connection, charges: Sequence[tuple[str, str, int]]) -> None:
+    """Note what the wallet is told to take, as (charge id, payment id, amount)."""
+    if charges:
+        await db.execute(
+            sql.append_charges,
+            [charge_id for charge_id, _, _ in charges],
+            [payment_id for _, payment_id, _ in charges],
+            [amount for _, _, amount in charges],
+        )
+
+
+async def find_charged_payments(db: Connection, charge_ids: Collection[str]) -> dict[str, str]:
+    """Which payments these charges are for, as far as they are ours."""
+    rows = await db.fetch(sql.find_charges, list(charge_ids))
+    return {row["charge_id"]: row["payment_id"] for row in rows}
+
+
+async def find_payment_ids(db: Connection, payment_ids: Collection[str]) -> set[str]:
+    """Those of these payments that exist."""
+    return {row["payment_id"] for row in await db.fetch(sql.find_payments, list(payment_ids))}
+
+
+async def lock_payments(db: Connection, payment_ids: Collection[str]) -> dict[str, Payment]:
+    """Those of these payments that exist, held."""
+    rows = await db.fetch(sql.lock_payments, sorted(set(payment_ids)))
+    return {
+        row["payment_id"]: Payment(
+            payment_id=row["payment_id"],
+            account_id=row["account_id"],
+            order_id=row["order_id"],
+            invoice_id=row["invoice_id"],
+            method=row["method"],
+            amount=row["amount"],
+            currency=row["currency"],
+            as_far_as_possible=row["as_far_as_possible"],
+            outcome=row["outcome"],
+            gateway_amount=row["gateway_amount"],
+            pay_until=row["pay_until"],
+            gateway_open=bool(row["open"]),
+        )
+        for row in rows
+    }
+
+
+async def append_outcomes(db: Connection, outcomes: Sequence[PaymentOutcome]) -> None:
+    """Note how payments ended; nothing more is expected of a gateway for them."""
+    await db.execute(
+        sql.append_payment_outcomes,
+        [one.payment.payment_id for one in outcomes],
+        [one.payment.amount for one in outcomes],
+        ["confirmed" if one.reason is None else "failed" for one in outcomes],
+        [one.amount for one in outcomes],
+        [one.reason for one in outcomes],
+        [one.at for one in outcomes],
+    )
+    through_gateway = [
+        one.payment.payment_id for one in outcomes if one.payment.gateway_amount is not None
+    ]
+    await close_gateway_requests(db, through_gateway)
+
+
+async def close_gateway_requests(db: Connection, payment_ids: Sequence[str]) -> None:
+    """Nothing more is expected of a gateway for these payments."""
+    if payment_ids:
+        await db.execute(sql.close_gateway_requests, list(payment_ids))
+
+
+async def find_receipts(
+    db: Connection, references: Collection[tuple[str, str]]
+) -> Mapping[tuple[str, str], tuple[str, int]]:
+    """Money that came before under these (gateway, reference): for which payment, how much."""
+    rows = await db.fetch(
+        sql.find_receipts,
+        [gateway for gateway, _ in references],
+        [reference for _, reference in references],
+    )
+    return {
+        (row["gateway"], row["gateway_reference"]): (row["payment_id"], row["amount"])
+        for row in rows
+    }
+
+
+async def append_receipts(
+    db: Connection, receipts: Sequence[tuple[str, str, str, int, str, datetime]]
+) -> None:
+    """Note money that came, as (gateway, reference, payment id, amount, what it became, time)."""
+    if receipts:
+        columns = [list(column) for column in zip(*receipts, strict=True)]
+        await db.execute(sql.append_receipts, *columns)
+
+
+async def find_overdue_payments(db: Connection, at: datetime, at_most: int) -> list[str]:
+    """Payments whose time at the gateway is over, the longest overdue first."""
+    return [row["payment_id"] for row in await db.fetch(sql.find_overdue_requests, at, at_most)]
+
+
+async def show_payment(db: Connection, payment_id: str) -> Row | None:
+    """A payment, for people."""
+    return await db.fetchrow(sql.show_payment, payment_id)
+
+
+async def show_payments(
+    db: Connection, account_id: str, *, before: tuple[datetime, str] | None = None, limit: int = 20
+) -> list[Row]:
+    """An account's payment history, newest first."""
+    at, payment_id = before or (None, None)
+    return await db.fetch(sql.show_payments, account_id, at, payment_id, limit)
+
+
+async def show_refunds(db: Connection, order_id: str) -> list[Row]:
+    """What was given back of an order, for people."""
+    return await db.fetch(sql.show_refunds, order_id)

@@ -1,0 +1,86 @@
+-- name: append_payments
+-- Money asked for.
+insert into payment (payment_id, account_id, order_id, invoice_id, method, amount, currency,
+                     as_far_as_possible, correlation_id, requested_at)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[],
+                     $7::text[], $8::boolean[], $9::text[], $10::timestamptz[]);
+
+-- name: find_payments
+-- Those of these payments that exist.
+select payment_id from payment where payment_id = any($1::text[]);
+
+-- name: append_charges
+-- What the wallet is told to take.
+insert into charge (charge_id, payment_id, amount)
+select * from unnest($1::text[], $2::text[], $3::bigint[]);
+
+-- name: append_gateway_requests
+-- What somebody has to pay through a gateway.
+insert into gateway_request (payment_id, amount, pay_until)
+select * from unnest($1::text[], $2::bigint[], $3::timestamptz[]);
+
+-- name: find_charges
+-- Which payments these charges are for.
+select charge_id, payment_id from charge where charge_id = any($1::text[]);
+
+-- name: lock_payments
+-- Payments, held while they are concluded, each with its outcome and its request to a gateway.
+select p.payment_id, p.account_id, p.order_id, p.invoice_id, p.method, p.amount, p.currency,
+       p.as_far_as_possible, o.outcome, g.amount as gateway_amount, g.pay_until, g.open
+from payment p
+left join payment_outcome o using (payment_id)
+left join gateway_request g using (payment_id)
+where p.payment_id = any($1::text[])
+order by p.payment_id
+for no key update of p;
+
+-- name: append_payment_outcomes
+-- How payments ended.
+insert into payment_outcome (payment_id, asked, outcome, amount, reason, at)
+select * from unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::text[],
+                     $6::timestamptz[]);
+
+-- name: close_gateway_requests
+-- Nothing more is expected of a gateway for these payments.
+update gateway_request set open = false where payment_id = any($1::text[]) and open;
+
+-- name: find_receipts
+-- The money that came under these references, with what it became.
+select gateway, gateway_reference, payment_id, amount, became
+from gateway_receipt
+join unnest($1::text[], $2::text[]) as t (gateway, gateway_reference)
+    using (gateway, gateway_reference);
+
+-- name: append_receipts
+-- Money that came through a gateway.
+insert into gateway_receipt (gateway, gateway_reference, payment_id, amount, became, at)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[],
+                     $6::timestamptz[]);
+
+-- name: find_overdue_requests
+-- Payments whose time at the gateway is over.
+select payment_id from gateway_request
+where open and pay_until <= $1
+order by pay_until
+limit $2;
+
+-- name: show_payment
+-- A payment, for people.
+select p.payment_id, p.account_id, p.order_id, p.invoice_id, p.method, p.amount, p.currency,
+       coalesce(o.outcome, 'requested') as state, o.amount as paid, o.reason, p.requested_at,
+       o.at as concluded_at
+from payment p left join payment_outcome o using (payment_id)
+where p.payment_id = $1;
+
+-- name: show_payments
+-- An account's payment history, newest first, a page at a time.
+select p.payment_id, p.order_id, p.invoice_id, p.method, o.amount, p.currency, o.at as paid_at
+from payment p join payment_outcome o using (payment_id)
+where p.account_id = $1 and o.outcome = 'confirmed'
+  and ($2::timestamptz is null or (o.at, p.payment_id) < ($2, $3::text))
+order by o.at desc, p.payment_id desc
+limit $4;
+
+-- name: show_refunds
+-- What was given back of an order, for people.
+select refund_id, item_id, amount, wallet, reason, at from refund where order_id = $1 order by item_id;
