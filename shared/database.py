@@ -70,7 +70,7 @@ async def connect(url: str, *, wait_s: float = 0) -> "asyncpg.Connection[asyncpg
     async for attempt in AsyncRetrying(
         retry=retry_if_exception_type(UNREACHABLE),
         stop=stop_after_delay(wait_s),
-        wait=wait_exponential_jitter(initial=0.1, max=2),
+        wait=wait_exponential_jitter(multiplier=0.1, max=2),
         reraise=True,
     ):
         with attempt:

@@ -1,0 +1,343 @@
+"""Private servers from installed binaries: on free ports, in a folder of their own, gone at the end."""
+
+import json
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final, TypedDict
+
+from tests.servers import binaries, guard
+from tests.servers.server import (
+    POSTGRES_HASTY,
+    POSTGRES_SETTINGS,
+    Broker,
+    Server,
+    free_ports,
+    wait_for_postgres,
+    wait_for_rabbitmq,
+)
+
+_ROOT: Final = Path(__file__).parents[2]
+_STOP_S: Final = 60
+
+_RABBITMQ_CONF: Final = """\
+listeners.tcp.1 = 127.0.0.1:{port}
+management.tcp.ip = 127.0.0.1
+management.tcp.port = {management_port}
+management_agent.disable_metrics_collector = true
+raft.wal_max_size_bytes = 67108864
+log.file.level = info
+"""
+
+_POSTGRES_PLACE: Final = {"listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
+
+
+def start(
+    ending: ExitStack, *, broker: bool, postgres: bool, durable: bool
+) -> tuple[Broker | None, Server | None]:
+    """Start the servers that are asked for, both at once, and wait until they answer.
+
+    Raises:
+        ServersMissing: if their binaries are missing and can't be installed.
+    """
+    found = binaries.find_or_install(broker=broker, postgres=postgres)
+    guarded = ending.enter_context(_guarded())
+    folder = guarded.folder()
+    rabbit = RabbitMQ(found.rabbitmq, folder / "rabbitmq", guarded) if found.rabbitmq else None
+    database = Postgres(found.postgres, folder / "postgres", guarded, durable) if found.postgres else None
+    if rabbit:
+        rabbit.launch()
+    if database:
+        database.initialize()
+        database.start()
+    if rabbit:
+        rabbit.wait()
+    return rabbit, database
+
+
+class _AsUser(TypedDict, total=False):
+    user: int
+    group: int
+    extra_groups: Sequence[int]
+
+
+class Guarded:
+    """Processes and folders that a guard ends and removes when we are gone."""
+
+    def __init__(self, guardian: "subprocess.Popen[str]") -> None:
+        self._guardian = guardian
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def folder(self) -> Path:
+        """A new folder that the servers' user can reach: in the checkout, or else where all can."""
+        local = _ROOT / ".local"
+        local.mkdir(exist_ok=True)
+        folder = _new_folder(local)
+        if not _reaches(folder):
+            folder.rmdir()
+            folder = _new_folder(None)
+        self._say({"remove": str(folder)})
+        return folder
+
+    def launch(
+        self,
+        command: Sequence[str | Path],
+        log: Path,
+        *,
+        end_with: signal.Signals,
+        environment: Mapping[str, str] | None = None,
+        user: int | None = None,
+    ) -> "subprocess.Popen[bytes]":
+        """Start a process in a session of its own, so that Ctrl-C is not meant for it."""
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                command,
+                cwd=log.parent,
+                env={**os.environ, **(environment or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                **_as_user(user),
+            )
+        self._say({"end": process.pid, "with": int(end_with)})
+        self._processes.append(process)
+        return process
+
+    def end(self, process: "subprocess.Popen[bytes]", sign: signal.Signals) -> None:
+        """Send a signal to a process and wait until it has ended."""
+        process.send_signal(sign)
+        process.wait(_STOP_S)
+        self._say({"ended": process.pid})
+
+    def end_all(self) -> None:
+        """Let the guard end everything, and wait until it has."""
+        assert self._guardian.stdin
+        self._guardian.stdin.close()
+        for process in reversed(self._processes):
+            process.wait()
+        self._guardian.wait()
+
+    def _say(self, what: Mapping[str, object]) -> None:
+        assert self._guardian.stdin
+        self._guardian.stdin.write(json.dumps(what) + "\n")
+        self._guardian.stdin.flush()
+
+
+@contextmanager
+def _guarded() -> Iterator[Guarded]:
+    guardian = subprocess.Popen(
+        [sys.executable, "-I", guard.__file__],
+        stdin=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    guarded = Guarded(guardian)
+    try:
+        yield guarded
+    finally:
+        guarded.end_all()
+
+
+class Postgres:
+    """A Postgres cluster of our own."""
+
+    def __init__(self, binary: Path, folder: Path, guarded: Guarded, durable: bool) -> None:
+        self._binary = binary
+        self._folder = folder
+        self._guarded = guarded
+        self._settings = _POSTGRES_PLACE | POSTGRES_SETTINGS | ({} if durable else POSTGRES_HASTY)
+        (self._port,) = free_ports(1)
+        self._user = _user_of_postgres()
+        self._process: subprocess.Popen[bytes] | None = None
+        folder.mkdir()
+        if self._user is not None:
+            os.chown(folder, self._user, -1)
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://cloudtill@127.0.0.1:{self._port}/postgres"
+
+    def initialize(self) -> None:
+        """Make the cluster's files."""
+        made = subprocess.run(
+            [
+                self._binary.with_name("initdb"),
+                *("--pgdata", self._folder / "data"),
+                *("--username", "cloudtill", "--auth", "trust"),
+                *("--encoding", "UTF8", "--no-locale", "--no-sync"),
+            ],
+            cwd=self._folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            **_as_user(self._user),
+        )
+        if made.returncode:
+            raise RuntimeError(f"initdb: {made.stderr or made.stdout}")
+
+    def start(self) -> None:
+        options = [f"--{name}={value}" for name, value in self._settings.items()]
+        self._process = process = self._guarded.launch(
+            [self._binary, "-D", self._folder / "data", "-p", str(self._port), *options],
+            self._log,
+            end_with=signal.SIGQUIT,
+            environment={"LC_ALL": "C"},
+            user=self._user,
+        )
+        wait_for_postgres(self.url, lambda: _trouble(process, self._log))
+
+    def stop(self) -> None:
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        self._end(signal.SIGKILL)
+
+    @property
+    def _log(self) -> Path:
+        return self._folder / "postgres.log"
+
+    def _end(self, sign: signal.Signals) -> None:
+        assert self._process
+        self._guarded.end(self._process, sign)
+
+
+class RabbitMQ:
+    """A RabbitMQ node of our own, with an Erlang port mapper of its own."""
+
+    def __init__(self, binary: Path, folder: Path, guarded: Guarded) -> None:
+        self._binary = binary
+        self._folder = folder
+        self._guarded = guarded
+        self._port, self._management_port, self._mapper_port, distribution_port = free_ports(4)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._environment = {
+            "HOME": str(folder),  # where Erlang keeps its cookie
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "ERL_EPMD_PORT": str(self._mapper_port),
+            "RABBITMQ_ALLOW_INPUT": "true",  # else a shell stands between us and the node
+            "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
+            "RABBITMQ_CONF_ENV_FILE": str(folder / "none"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "none.config"),
+            "RABBITMQ_CONFIG_FILES": str(folder / "none.d"),
+            "RABBITMQ_DIST_PORT": str(distribution_port),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
+            "RABBITMQ_LOG_BASE": str(folder / "log"),
+            "RABBITMQ_MNESIA_BASE": str(folder / "data"),
+            "RABBITMQ_NODENAME": f"cloudtill_{self._port}@localhost",
+            "RABBITMQ_PID_FILE": str(folder / "pid"),
+        }
+        folder.mkdir()
+        (folder / "rabbitmq.conf").write_text(
+            _RABBITMQ_CONF.format(port=self._port, management_port=self._management_port)
+        )
+        (folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
+
+    @property
+    def url(self) -> str:
+        return f"amqp://guest:guest@127.0.0.1:{self._port}/"
+
+    @property
+    def management_url(self) -> str:
+        return f"http://guest:guest@127.0.0.1:{self._management_port}"
+
+    def launch(self) -> None:
+        """Start the node, and its port mapper with the first start, without waiting."""
+        if self._process is None:
+            self._guarded.launch(
+                [_port_mapper(), "-port", str(self._mapper_port), "-address", "127.0.0.1"],
+                self._folder / "epmd.log",
+                end_with=signal.SIGKILL,
+            )
+        self._process = self._guarded.launch(
+            [self._binary, "-noinput"],
+            self._log,
+            end_with=signal.SIGKILL,
+            environment=self._environment,
+        )
+
+    def wait(self) -> None:
+        """Wait until the node answers."""
+        process = self._process
+        assert process
+        wait_for_rabbitmq(self.url, lambda: _trouble(process, self._log))
+
+    def start(self) -> None:
+        self.launch()
+        self.wait()
+
+    def stop(self) -> None:
+        assert self._process
+        self._guarded.end(self._process, signal.SIGTERM)
+
+    def kill(self) -> None:
+        assert self._process
+        self._guarded.end(self._process, signal.SIGKILL)
+
+    def rabbitmqctl(self, *arguments: str) -> str:
+        """
+        Raises:
+            subprocess.CalledProcessError: if it fails.
+        """
+        return subprocess.run(
+            [self._binary.with_name("rabbitmqctl"), *arguments],
+            cwd=self._folder,
+            env={**os.environ, **self._environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+    @property
+    def _log(self) -> Path:
+        return self._folder / "rabbitmq.log"
+
+
+def _trouble(process: "subprocess.Popen[bytes]", log: Path) -> str | None:
+    """The end of the log of a process that has ended."""
+    code = process.poll()
+    if code is None:
+        return None
+    return f"exit {code}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-30:])
+
+
+def _port_mapper() -> str:
+    found = shutil.which("epmd")
+    if found is None:
+        raise RuntimeError("RabbitMQ is installed, but not Erlang's epmd")
+    return found
+
+
+def _user_of_postgres() -> int | None:
+    """Postgres refuses to run as root; its package made a user for it."""
+    return pwd.getpwnam("postgres").pw_uid if os.geteuid() == 0 else None
+
+
+def _as_user(user: int | None) -> _AsUser:
+    if user is None:
+        return {}
+    return {"user": user, "group": pwd.getpwuid(user).pw_gid, "extra_groups": ()}
+
+
+def _new_folder(within: Path | None) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="servers-", dir=within))
+    folder.chmod(0o755)
+    return folder
+
+
+def _reaches(folder: Path) -> bool:
+    """Whether Postgres' user can get there: a checkout may lie under somebody's private folder."""
+    test = shutil.which("test") or "/usr/bin/test"
+    reached = subprocess.run(
+        [test, "-x", folder], cwd="/", check=False, **_as_user(_user_of_postgres())
+    )
+    return reached.returncode == 0
