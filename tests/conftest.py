@@ -4,7 +4,8 @@ import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Protocol, cast
+from pathlib import Path
+from typing import Final, Protocol, cast
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
@@ -16,6 +17,7 @@ from tests.landlord import Address, Landlord, ask
 from tests.servers import Servers, ServersMissing
 from tests.virtual_hosts import virtual_host
 
+_SERVICES: Final = Path(__file__).parents[1] / "services"
 _LANDLORD = pytest.StashKey[Landlord]()
 
 
@@ -71,12 +73,11 @@ async def _execute(url: str, statement: str) -> None:
 
 
 async def _migrate_all(url: str) -> None:
-    from services.registry import SCHEMAS  # a unit test needs no service but its own
-
     db = await connect(url)
     try:
-        for service in SCHEMAS:
-            await migrate(db, service.name, migrations_of(service.package))
+        for folder in sorted(_SERVICES.glob("*/migrations")):
+            service = folder.parent.name
+            await migrate(db, service, migrations_of(f"services.{service}"))
     finally:
         await db.close()
 
