@@ -1,19 +1,17 @@
 """Private servers from installed binaries: on free ports, in a folder of their own, gone at the end."""
 
-import json
 import os
 import pwd
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Final, TypedDict
+from typing import Final
 
-from tests.servers import binaries, guard
+from tests.servers import binaries
+from tests.servers.guarded import Guarded, as_user, watched
 from tests.servers.server import (
     POSTGRES_HASTY,
     POSTGRES_SETTINGS,
@@ -25,7 +23,6 @@ from tests.servers.server import (
 )
 
 _ROOT: Final = Path(__file__).parents[2]
-_STOP_S: Final = 60
 
 _RABBITMQ_CONF: Final = """\
 listeners.tcp.1 = 127.0.0.1:{port}
@@ -48,8 +45,8 @@ def start(
         ServersMissing: if their binaries are missing and can't be installed.
     """
     found = binaries.find_or_install(broker=broker, postgres=postgres)
-    guarded = ending.enter_context(_guarded())
-    folder = guarded.folder()
+    guarded = ending.enter_context(watched())
+    folder = _folder(guarded)
     rabbit = RabbitMQ(found.rabbitmq, folder / "rabbitmq", guarded) if found.rabbitmq else None
     database = Postgres(found.postgres, folder / "postgres", guarded, durable) if found.postgres else None
     if rabbit:
@@ -60,90 +57,6 @@ def start(
     if rabbit:
         rabbit.wait()
     return rabbit, database
-
-
-class _AsUser(TypedDict, total=False):
-    user: int
-    group: int
-    extra_groups: Sequence[int]
-
-
-class Guarded:
-    """Processes and folders that a guard ends and removes when we are gone."""
-
-    def __init__(self, guardian: "subprocess.Popen[str]") -> None:
-        self._guardian = guardian
-        self._processes: list[subprocess.Popen[bytes]] = []
-
-    def folder(self) -> Path:
-        """A new folder that the servers' user can reach: in the checkout, or else where all can."""
-        local = _ROOT / ".local"
-        local.mkdir(exist_ok=True)
-        folder = _new_folder(local)
-        if not _reaches(folder):
-            folder.rmdir()
-            folder = _new_folder(None)
-        self._say({"remove": str(folder)})
-        return folder
-
-    def launch(
-        self,
-        command: Sequence[str | Path],
-        log: Path,
-        *,
-        end_with: signal.Signals,
-        environment: Mapping[str, str] | None = None,
-        user: int | None = None,
-    ) -> "subprocess.Popen[bytes]":
-        """Start a process in a session of its own, so that Ctrl-C is not meant for it."""
-        with log.open("ab") as output:
-            process = subprocess.Popen(
-                command,
-                cwd=log.parent,
-                env={**os.environ, **(environment or {})},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                **_as_user(user),
-            )
-        self._say({"end": process.pid, "with": int(end_with)})
-        self._processes.append(process)
-        return process
-
-    def end(self, process: "subprocess.Popen[bytes]", sign: signal.Signals) -> None:
-        """Send a signal to a process and wait until it has ended."""
-        process.send_signal(sign)
-        process.wait(_STOP_S)
-        self._say({"ended": process.pid})
-
-    def end_all(self) -> None:
-        """Let the guard end everything, and wait until it has."""
-        assert self._guardian.stdin
-        self._guardian.stdin.close()
-        for process in reversed(self._processes):
-            process.wait()
-        self._guardian.wait()
-
-    def _say(self, what: Mapping[str, object]) -> None:
-        assert self._guardian.stdin
-        self._guardian.stdin.write(json.dumps(what) + "\n")
-        self._guardian.stdin.flush()
-
-
-@contextmanager
-def _guarded() -> Iterator[Guarded]:
-    guardian = subprocess.Popen(
-        [sys.executable, "-I", guard.__file__],
-        stdin=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    guarded = Guarded(guardian)
-    try:
-        yield guarded
-    finally:
-        guarded.end_all()
 
 
 class Postgres:
@@ -179,7 +92,7 @@ class Postgres:
             capture_output=True,
             text=True,
             check=False,
-            **_as_user(self._user),
+            **as_user(self._user),
         )
         if made.returncode:
             raise RuntimeError(f"initdb: {made.stderr or made.stdout}")
@@ -190,7 +103,7 @@ class Postgres:
             [self._binary, "-D", self._folder / "data", "-p", str(self._port), *options],
             self._log,
             end_with=signal.SIGQUIT,
-            environment={"LC_ALL": "C"},
+            environment={**os.environ, "LC_ALL": "C"},
             user=self._user,
         )
         wait_for_postgres(self.url, lambda: _trouble(process, self._log))
@@ -256,12 +169,13 @@ class RabbitMQ:
                 [_port_mapper(), "-port", str(self._mapper_port), "-address", "127.0.0.1"],
                 self._folder / "epmd.log",
                 end_with=signal.SIGKILL,
+                environment=os.environ,
             )
         self._process = self._guarded.launch(
             [self._binary, "-noinput"],
             self._log,
             end_with=signal.SIGKILL,
-            environment=self._environment,
+            environment={**os.environ, **self._environment},
         )
 
     def wait(self) -> None:
@@ -322,10 +236,16 @@ def _user_of_postgres() -> int | None:
     return pwd.getpwnam("postgres").pw_uid if os.geteuid() == 0 else None
 
 
-def _as_user(user: int | None) -> _AsUser:
-    if user is None:
-        return {}
-    return {"user": user, "group": pwd.getpwuid(user).pw_gid, "extra_groups": ()}
+def _folder(guarded: Guarded) -> Path:
+    """A new folder that the servers' user can reach: in the checkout, or else where all can."""
+    local = _ROOT / ".local"
+    local.mkdir(exist_ok=True)
+    folder = _new_folder(local)
+    if not _reaches(folder):
+        folder.rmdir()
+        folder = _new_folder(None)
+    guarded.remove_at_the_end(folder)
+    return folder
 
 
 def _new_folder(within: Path | None) -> Path:
@@ -338,6 +258,6 @@ def _reaches(folder: Path) -> bool:
     """Whether Postgres' user can get there: a checkout may lie under somebody's private folder."""
     test = shutil.which("test") or "/usr/bin/test"
     reached = subprocess.run(
-        [test, "-x", folder], cwd="/", check=False, **_as_user(_user_of_postgres())
+        [test, "-x", folder], cwd="/", check=False, **as_user(_user_of_postgres())
     )
     return reached.returncode == 0
