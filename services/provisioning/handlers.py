@@ -1,12 +1,15 @@
 """The provisioning service's handlers: load, decide, save, return what to say."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
 
 from services.provisioning import store
-from services.provisioning.domain.catalogue import Catalogue, ProductVersion
-from services.provisioning.domain.requests import Order, new_resource, request_id_of
+from services.provisioning.domain.catalogue import Catalogue, ProductVersion, Switch
+from services.provisioning.domain.requests import Asked, Order, new_resource
+from services.provisioning.domain.resources import Resource
 from services.provisioning.drivers import (
     BadDriverOptions,
     Failed,
@@ -17,13 +20,19 @@ from services.provisioning.drivers import (
 from services.provisioning.work import Work, driver_for
 from shared.database import Connection
 from shared.messages import NotYet, Refused, Said
-from shared.messages.billing import OrderConfirmed, PaymentConfirmed
+from shared.messages.billing import AccountSwitched, OrderConfirmed, PaymentConfirmed
 from shared.messages.product_teams import ProductFailed, ProductSucceeded
+from shared.messages.provisioning import ResourcesDue
+from shared.messages.scheduler import TickMinute
 from shared.messages.upstream import ProductPublished
 from shared.service import Handlers
+from shared.settings import settings
 
 Confirmation = PaymentConfirmed | OrderConfirmed
 TeamAnswer = ProductSucceeded | ProductFailed
+
+_DUE_AT_ONCE: Final = 500
+"""Resources that one transaction takes; the rest has a message of its own."""
 
 
 async def product_published(
@@ -66,59 +75,41 @@ class _Confirmed:
     cause: Confirmation
     orders: tuple[Order, ...]
 
+    @classmethod
+    def find(cls, confirmation: Confirmation) -> "_Confirmed | None":
+        """None for the payment of an invoice."""
+        if confirmation.order_id is None or not confirmation.items:
+            return None
+        order_id = confirmation.order_id
+        payment_id = confirmation.payment_id if isinstance(confirmation, PaymentConfirmed) else None
+        return cls(
+            confirmation, tuple(Order(order_id, item, payment_id) for item in confirmation.items)
+        )
+
     @property
-    def new_ones(self) -> list[Order]:
-        return [order for order in self.orders if order.item.action == "create"]
-
-
-def _confirmed(confirmation: Confirmation) -> _Confirmed | None:
-    """None for the payment of an invoice."""
-    if confirmation.order_id is None or not confirmation.items:
-        return None
-    payment_id = confirmation.payment_id if isinstance(confirmation, PaymentConfirmed) else None
-    order_id = confirmation.order_id
-    return _Confirmed(
-        confirmation, tuple(Order(order_id, item, payment_id) for item in confirmation.items)
-    )
+    def new_resources(self) -> list[Resource]:
+        """What is to be created, as it is while it is asked for."""
+        return [
+            new_resource(order, self.cause.account_id)
+            for order in self.orders
+            if order.item.action == "create"
+        ]
 
 
 async def order_confirmed(confirmations: Sequence[Confirmation], db: Connection) -> list[Said]:
     """Have done what was ordered: it is paid for, or there is nothing to pay (domain 2, 3, 5)."""
-    confirmed = [one for one in map(_confirmed, confirmations) if one is not None]
+    confirmed = [one for one in map(_Confirmed.find, confirmations) if one is not None]
     confirmed.sort(key=lambda one: one.cause.time)
-    items = [order.item for one in confirmed for order in one.orders]
-    catalogue = await store.find_catalogue(db, {item.product for item in items})
-    said: list[Said] = []
-    ready: list[_Confirmed] = []
-    for one in confirmed:
-        if (answer := _not_ready(one, catalogue)) is not None:
-            said.append(answer)
-        else:
-            ready.append(one)
-    await store.open_resources(
-        db,
-        (
-            new_resource(
-                order, one.cause.account_id, request_id_of(order.order_id, order.item.item_id)
-            )
-            for one in ready
-            for order in one.new_ones
-        ),
-    )
-    keys = [(order.order_id, order.item.item_id) for one in ready for order in one.orders]
-    resources = await store.lock_resources(
-        db, (order.item.resource_id for one in ready for order in one.orders)
-    )
-    known = await store.find_ordered(db, keys)
-    work = Work(resources, catalogue)
+    products = {order.item.product for one in confirmed for order in one.orders}
+    said, ready = _ready(confirmed, await store.find_catalogue(db, products))
+    await store.open_resources(db, (new for one in ready for new in one.new_resources))
+    orders = [order for one in ready for order in one.orders]
+    resources = await store.lock_resources(db, {order.item.resource_id for order in orders})
+    known = await store.find_ordered(db, {order.key for order in orders})
+    work = await _work_on(db, resources, products)
     for one in ready:
-        fresh = {
-            (order.order_id, order.item.item_id): order
-            for order in one.orders
-            if (order.order_id, order.item.item_id) not in known
-        }
-        waiting = [order.item for order in fresh.values() if order.item.action != "create"]
-        if (reason := work.waits_for(item.resource_id for item in waiting)) is not None:
+        fresh = {order.key: order for order in one.orders if order.key not in known}
+        if (reason := work.waits_for(fresh.values())) is not None:
             said.append(NotYet(one.cause, reason))
             continue
         known |= fresh.keys()
@@ -126,6 +117,18 @@ async def order_confirmed(confirmations: Sequence[Confirmation], db: Connection)
             work.order(order, one.cause.account_id, one.cause)
     await store.save_work(db, work)
     return said + work.said
+
+
+def _ready(
+    confirmed: Sequence[_Confirmed], catalogue: Catalogue
+) -> tuple[list[Said], list[_Confirmed]]:
+    """What is answered before any resource is looked at, and what can be worked on."""
+    answers = [_not_ready(one, catalogue) for one in confirmed]
+    paired = list(zip(confirmed, answers, strict=True))
+    return (
+        [answer for answer in answers if answer is not None],
+        [one for one, answer in paired if answer is None],
+    )
 
 
 def _not_ready(confirmed: _Confirmed, catalogue: Catalogue) -> NotYet | Refused | None:
@@ -148,29 +151,84 @@ async def product_answered(answers: Sequence[TeamAnswer], db: Connection) -> lis
     request_ids = {answer.request_id for answer in answers}
     resources = await store.lock_resources_of_requests(db, request_ids)
     requests = await store.find_requests(db, request_ids)
-    catalogue = await store.find_catalogue(db, {one.product for one in resources.values()})
-    work = Work(resources, catalogue)
+    work = await _work_on(db, resources)
     said: list[Said] = []
     for answer in answers:
-        asked = work.requests.get(answer.request_id) or requests.get(answer.request_id)
-        if asked is None:
+        if (asked := requests.get(answer.request_id)) is None:
             said.append(NotYet(answer, "unknown_request"))
-        elif asked.outcome is None:
-            match answer:
-                case ProductSucceeded():
-                    at = asked.answered_at(answer.at, told_at=answer.time)
-                    work.conclude(asked, Succeeded(at, answer.details or {}), answer)
-                case ProductFailed():
-                    at = asked.answered_at(answer.time, told_at=answer.time)
-                    work.conclude(asked, Failed(answer.reason, at), answer)
+        else:
+            work.answer(asked, _answer(answer, asked), answer)
     await store.save_work(db, work)
     return said + work.said
 
 
+def _answer(answer: TeamAnswer, asked: Asked) -> Succeeded | Failed:
+    match answer:
+        case ProductSucceeded():
+            at = asked.answered_at(answer.at, told_at=answer.time)
+            return Succeeded(at, answer.details or {})
+        case ProductFailed():
+            return Failed(answer.reason, asked.answered_at(answer.time, told_at=answer.time))
+
+
+async def time_passed(ticks: Sequence[TickMinute | ResourcesDue], db: Connection) -> list[Said]:
+    """Time limits, expiry and releases, up to the latest of these ticks (domain 7).
+
+    Each happens at the instant at which it was due, so that one tick makes up for any number of
+    missed ones, and a second changes nothing.
+    """
+    tick = max(ticks, key=lambda one: one.time)
+    resources = await store.lock_due_resources(db, tick.time, at_most=_DUE_AT_ONCE)
+    overdue = await store.find_overdue_requests(db, tick.time, resources)
+    work = await _work_on(db, resources)
+    for asked in overdue:
+        work.time_out(asked, tick)
+    for resource_id in resources:
+        work.pass_time(resource_id, tick.time, tick)
+    await store.save_work(db, work)
+    more = [ResourcesDue().because(tick)] if len(resources) >= _DUE_AT_ONCE else []
+    return [*work.said, *more]
+
+
+async def account_switched(switches: Sequence[AccountSwitched], db: Connection) -> list[Said]:
+    """Remember an account's user type from now on; running resources follow (domain 10)."""
+    ordered = sorted(switches, key=lambda one: (one.time, one.envelope.id))
+    await store.append_switches(db, [(one.account_id, _switch(one)) for one in ordered])
+    resources = await store.lock_switched_resources(db, {one.account_id for one in ordered})
+    work = await _work_on(db, resources)
+    for one in ordered:
+        for resource in resources.values():
+            if resource.account_id == one.account_id:
+                work.switch(resource.resource_id, _switch(one), one)
+    await store.save_work(db, work)
+    return work.said
+
+
+def _switch(switched: AccountSwitched) -> Switch:
+    return Switch(switched.time, switched.envelope.id, switched.to)
+
+
+async def _work_on(
+    db: Connection, resources: Mapping[str, Resource], ordered: Collection[str] = ()
+) -> Work:
+    """Work on locked resources, with what is known of accounts and products."""
+    products = {one.product for one in resources.values()}
+    catalogue = await store.find_catalogue(db, products.union(ordered))
+    user_types = await store.find_user_types(db, {one.account_id for one in resources.values()})
+    return Work(resources, catalogue, user_types, _switch_grace())
+
+
+def _switch_grace() -> timedelta:
+    return timedelta(days=settings().switch_grace_days)
+
+
 HANDLERS: Handlers = {
     ProductPublished: product_published,
+    AccountSwitched: account_switched,
     PaymentConfirmed: order_confirmed,
     OrderConfirmed: order_confirmed,
     ProductSucceeded: product_answered,
     ProductFailed: product_answered,
+    TickMinute: time_passed,
+    ResourcesDue: time_passed,
 }

@@ -39,6 +39,54 @@ where resource_id in (select resource_id from request where request_id = any($1:
 order by resource_id
 for no key update;
 
+-- name: lock_due_resources
+-- Resources to which something is due by an instant, or whose driver's time limit is over, locked
+-- in a fixed order; the longest due first, so many of each at most.
+select resource_id, account_id, product, name, user_type, state, components, suspended_by,
+       starts_at, ends_at, version, open_request, next_step, next_due_at
+from resource
+where resource_id in (
+    (select resource_id from resource
+     where next_due_at <= $1 and open_request is null order by next_due_at limit $2)
+    union
+    (select resource_id from request
+     where deadline < $1 and outcome is null order by deadline limit $2)
+)
+order by resource_id
+for no key update;
+
+-- name: find_overdue_requests
+-- The open requests of these locked resources whose time limit was over before an instant.
+select request_id, resource_id, account_id, action, order_id, item, payment_id, correlation_id,
+       driver, asked_at, deadline, outcome, concluded_at, details
+from request
+where outcome is null and deadline < $1 and resource_id = any($2::text[])
+order by deadline, request_id;
+
+-- name: append_switches
+-- Switches of accounts' user types.
+insert into account_switch (account_id, at, message_id, user_type)
+select * from unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[])
+on conflict do nothing;
+
+-- name: find_switches
+-- All switches of these accounts.
+select account_id, at, message_id, user_type
+from account_switch where account_id = any($1::text[]);
+
+-- name: lock_switched_resources
+-- Those resources of accounts on which a switch may have an effect, locked in a fixed order: what
+-- runs as postpaid, and what was treated as expired.
+select resource_id, account_id, product, name, user_type, state, components, suspended_by,
+       starts_at, ends_at, version, open_request, next_step, next_due_at
+from resource
+where account_id = any($1::text[])
+  and (user_type = 'postpaid' and state in ('active', 'stopped')
+       or user_type = 'prepaid' and next_step in ('suspend', 'release')
+          and suspended_by is distinct from 'deletion')
+order by resource_id
+for no key update;
+
 -- name: save_resources
 -- What became of locked resources.
 update resource r

@@ -1,11 +1,12 @@
 """Provisioning's SQL: sets of rows in, sets of rows out."""
 
 from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 from typing import Final
 
 from pydantic import TypeAdapter
 
-from services.provisioning.domain.catalogue import Catalogue, ProductVersion
+from services.provisioning.domain.catalogue import Catalogue, ProductVersion, Switch, UserTypes
 from services.provisioning.domain.requests import Asked, Order
 from services.provisioning.domain.resources import Resource
 from services.provisioning.work import Work
@@ -68,6 +69,51 @@ async def lock_resources_of_requests(
 ) -> dict[str, Resource]:
     """Lock the resources of those of these requests that exist."""
     return _resources(await db.fetch(sql.lock_resources_of_requests, sorted(set(request_ids))))
+
+
+async def lock_due_resources(
+    db: Connection, until: datetime, *, at_most: int
+) -> dict[str, Resource]:
+    """Lock resources to which something is due, or whose open request is overdue, by an instant.
+
+    Args:
+        at_most: of each of the two; fewer than this in all means that there are no more.
+    """
+    return _resources(await db.fetch(sql.lock_due_resources, until, at_most))
+
+
+async def find_overdue_requests(
+    db: Connection, until: datetime, resource_ids: Iterable[str]
+) -> list[Asked]:
+    """The open requests of locked resources whose deadline is before an instant."""
+    rows = await db.fetch(sql.find_overdue_requests, until, list(resource_ids))
+    return [_asked(row) for row in rows]
+
+
+async def append_switches(db: Connection, switches: Sequence[tuple[str, Switch]]) -> None:
+    """Remember switches of accounts' user types."""
+    await db.execute(
+        sql.append_switches,
+        [account_id for account_id, _ in switches],
+        [switch.at for _, switch in switches],
+        [switch.message_id for _, switch in switches],
+        [switch.user_type for _, switch in switches],
+    )
+
+
+async def find_user_types(db: Connection, account_ids: Collection[str]) -> UserTypes:
+    """The user types of these accounts, now and before."""
+    rows = await db.fetch(sql.find_switches, list(account_ids))
+    return UserTypes(
+        (row["account_id"], Switch(row["at"], row["message_id"], row["user_type"])) for row in rows
+    )
+
+
+async def lock_switched_resources(
+    db: Connection, account_ids: Collection[str]
+) -> dict[str, Resource]:
+    """Lock those resources of accounts on which a switch may have an effect."""
+    return _resources(await db.fetch(sql.lock_switched_resources, list(account_ids)))
 
 
 async def find_ordered(db: Connection, keys: Collection[tuple[str, str]]) -> set[tuple[str, str]]:

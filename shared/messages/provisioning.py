@@ -112,3 +112,10 @@ class ProvisioningFailed(Message):
     account_id: Id
     action: Action
     reason: Name
+
+
+class ResourcesDue(Message):
+    """More resources were due by this time than one transaction takes: go on with the rest."""
+
+    type: ClassVar[str] = "resources.due"
+    source: ClassVar[str] = _SOURCE

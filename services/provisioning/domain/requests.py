@@ -7,7 +7,7 @@ from typing import Literal
 
 from services.provisioning.domain.resources import Resource
 from shared.messages.items import PricedItem
-from shared.messages.model import Action, UserType
+from shared.messages.model import Action
 
 Outcome = Literal["succeeded", "failed", "not_possible", "timed_out", "taken_back"]
 
@@ -19,6 +19,16 @@ class Order:
     order_id: str
     item: PricedItem
     payment_id: str | None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What is done once: (order_id, item_id)."""
+        return self.order_id, self.item.item_id
+
+    @property
+    def request_id(self) -> str:
+        """The id under which a driver is asked for it."""
+        return request_id_of(*self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +69,16 @@ def request_id_of(*names: str) -> str:
     return blake2b("\n".join(names).encode(), digest_size=16).hexdigest()
 
 
-def new_resource(order: Order, account_id: str, request_id: str) -> Resource:
+def new_resource(order: Order, account_id: str) -> Resource:
     """The resource of a `create`, while it is asked for. Its id is the item's (contract.md)."""
     item = order.item
-    user_type: UserType = item.user_type
     return Resource(
         resource_id=item.resource_id,
         account_id=account_id,
         product=item.product,
         name=item.name,
-        user_type=user_type,
+        user_type=item.user_type,
         state="new",
         components=item.components,
-        open_request=request_id,
+        open_request=order.request_id,
     )

@@ -91,7 +91,7 @@ alter table resource add constraint resource_open_request_is_a_request
     foreign key (open_request) references request deferrable initially deferred;
 
 -- The first terminal answer wins: what was concluded stays so. Only a success that came after its
--- time limit is marked once more, as taken back.
+-- time limit is noted once more, as taken back; a deletion can't be taken back.
 create function refuse_second_outcome() returns trigger language plpgsql as $$
 begin
     raise exception 'request % is concluded as %', old.request_id, old.outcome
@@ -99,7 +99,9 @@ begin
 end $$;
 create trigger request_is_concluded_once before update on request for each row
     when (old.outcome is not null
-          and not (old.outcome = 'timed_out' and new.outcome = 'taken_back'))
+          and not (old.outcome = 'timed_out' and new.outcome = 'taken_back')
+          and not (old.outcome = 'timed_out' and new.outcome = 'succeeded'
+                   and old.action = 'delete'))
     execute function refuse_second_outcome();
 
 -- What is gone is gone, and a resource's events are counted upwards.
