@@ -15,7 +15,16 @@ from urllib.parse import urlsplit, urlunsplit
 from tests.servers import containers, private
 from tests.servers.server import AMQP_URL, DATABASE_URL, MANAGEMENT_URL, Broker, Server, ServersMissing
 
-__all__ = ["Broker", "Server", "Servers", "ServersMissing", "servers"]
+__all__ = [
+    "AMQP_URL",
+    "DATABASE_URL",
+    "MANAGEMENT_URL",
+    "Broker",
+    "Server",
+    "Servers",
+    "ServersMissing",
+    "servers",
+]
 
 _MANAGEMENT_PORT = 15672
 
