@@ -98,6 +98,7 @@ async def _prepare(db: "asyncpg.Connection[asyncpg.Record]", service: str) -> No
                 pass  # another database of this server was migrated at the same moment
         if not await db.fetchval("select pg_has_role(current_user, $1, 'member')", role):
             await db.execute(f"grant {role} to current_user")
+        await db.execute("create extension if not exists btree_gist schema public")
         await db.execute(f"create schema if not exists {service} authorization {role}")
         await db.execute(f"""
             create table if not exists {service}.migration (

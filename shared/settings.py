@@ -1,5 +1,6 @@
 """What an operator can set: environment variables `CLOUDTILL_*`, each with a default for one machine."""
 
+from datetime import time
 from functools import cache
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -21,6 +22,7 @@ class Settings(BaseSettings):
     amqp_url: SecretStr = SecretStr("amqp://guest:guest@localhost:5672/")
     database_url: SecretStr = SecretStr("postgresql://localhost:5432/cloudtill")
     billing_time_zone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Ho_Chi_Minh"
+    invoice_due_days: int = Field(15, ge=0, description="Days until an invoice is due (domain 3.4).")
 
     log_level: str = "info"
     log_format: str = Field("auto", pattern="^(auto|json|console)$")
@@ -35,6 +37,12 @@ class Settings(BaseSettings):
     retry_delays_s: tuple[float, ...] = (0.2, 1, 5, 15, 60, 300, 1_800, 7_200)
     reference_wait_s: float = Field(
         6, ge=0, description="How long an order may wait for an account or product not yet known."
+    )
+    switch_grace_days: int = Field(
+        7, ge=0, le=30, description="How long resources work on after a switch to prepaid."
+    )
+    day_tick_at: time = Field(
+        time(0, 5), description="When the day's and the month's ticks come, in the billing zone."
     )
     suspect_tries: int = Field(3, ge=1, description="Crashes a message may cause before it is put away.")
     inbox_days: int = Field(90, ge=1, description="How long a message is remembered as handled.")

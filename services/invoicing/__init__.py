@@ -1,0 +1,1 @@
+"""Usage segments, the month's run, invoices and their payment."""

@@ -1,6 +1,7 @@
 """What invoicing tells of invoices."""
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
@@ -19,6 +20,7 @@ from shared.messages.model import (
 )
 
 _SOURCE = "/cloudtill/invoicing"
+INVOICES_IN_A_MESSAGE: Final = 500
 InvoiceKind = Literal["prepaid", "usage", "final"]
 
 
@@ -60,7 +62,30 @@ class InvoicesIssued(Message):
     max_bytes: ClassVar[int] = 2 * 1024 * 1024
 
     period: Period
-    invoices: Annotated[tuple[Invoice, ...], Field(min_length=1, max_length=500)]
+    invoices: Annotated[tuple[Invoice, ...], Field(min_length=1, max_length=INVOICES_IN_A_MESSAGE)]
+
+
+class WrittenInvoicesIssued(InvoicesIssued):
+    """`invoices.issued` whose invoices are JSON already, as Postgres wrote them.
+
+    A month's run tells of a million invoices: none of them becomes a Python object on its way.
+    """
+
+    written: str = Field(exclude=True)
+
+    @staticmethod
+    def of(period: str, written: str) -> "WrittenInvoicesIssued":
+        """
+        Args:
+            period: the billing month.
+            written: JSON objects with commas between.
+        """
+        return WrittenInvoicesIssued.model_construct(period=period, invoices=(), written=written)
+
+    def encode(self) -> bytes:
+        """The whole event as JSON in UTF-8."""
+        data = f'{{"period":"{self.period}","invoices":[{self.written}]}}'
+        return self.envelope.around(data.encode())
 
 
 class _InvoicePayment(Message):
@@ -103,8 +128,19 @@ class MonthRangeDue(Message):
     next_account: str | None = None
 
 
+class MonthRangeClosed(Message):
+    """One range of accounts of a month's run is done: invoicing looks whether all are."""
+
+    type: ClassVar[str] = "month.range_closed"
+    source: ClassVar[str] = _SOURCE
+
+    period: Period
+    range_number: Count
+
+
 class InvoiceRunCompleted(Message):
-    """A billing month is closed."""
+    """A billing month is closed. `amounts` has the gross total of each currency; `amount`, the sum
+    of them, is meant for installations with one currency."""
 
     type: ClassVar[str] = "invoice_run.completed"
     source: ClassVar[str] = _SOURCE
@@ -114,3 +150,4 @@ class InvoiceRunCompleted(Message):
     invoices: Count
     amount: SignedAmount
     quarantined: Count
+    amounts: Mapping[CurrencyCode, SignedAmount] = Field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""The rules of invoicing, as pure functions over frozen values."""

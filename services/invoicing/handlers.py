@@ -1,5 +1,0 @@
-"""The invoicing service's handlers: load, decide, save, return what to say."""
-
-from shared.service import Handlers
-
-HANDLERS: Handlers = {}

@@ -1,0 +1,44 @@
+"""Invoicing's handlers: load, decide, save, return what to say."""
+
+from services.invoicing.handlers.catalogue import (
+    account_registered,
+    price_published,
+    product_published,
+)
+from services.invoicing.handlers.month import month_range_closed, month_range_due, tick_month
+from services.invoicing.handlers.resources import resource_changed
+from shared.messages.invoicing import MonthRangeClosed, MonthRangeDue
+from shared.messages.provisioning import (
+    ResourceConverted,
+    ResourceDeleted,
+    ResourceProvisioned,
+    ResourceRecovered,
+    ResourceReleased,
+    ResourceRenewed,
+    ResourceResized,
+    ResourceStarted,
+    ResourceStopped,
+    ResourceSuspended,
+)
+from shared.messages.scheduler import TickMonth
+from shared.messages.upstream import AccountRegistered, PricePublished, ProductPublished
+from shared.service import Handlers
+
+HANDLERS: Handlers = {
+    AccountRegistered: account_registered,
+    ProductPublished: product_published,
+    PricePublished: price_published,
+    ResourceProvisioned: resource_changed,
+    ResourceResized: resource_changed,
+    ResourceRenewed: resource_changed,
+    ResourceRecovered: resource_changed,
+    ResourceStopped: resource_changed,
+    ResourceStarted: resource_changed,
+    ResourceSuspended: resource_changed,
+    ResourceDeleted: resource_changed,
+    ResourceReleased: resource_changed,
+    ResourceConverted: resource_changed,
+    TickMonth: tick_month,
+    MonthRangeDue: month_range_due,
+    MonthRangeClosed: month_range_closed,
+}

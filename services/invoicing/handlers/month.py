@@ -1,0 +1,149 @@
+"""The month's end: a run, cut into ranges of accounts that all workers share (domain 3.3)."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from services.invoicing.domain.usage import months_to_close
+from services.invoicing.handlers.giving_back import give_back
+from services.invoicing.store import invoices, month
+from services.invoicing.store.month import Issued, Range, RangeKey, Stretch
+from shared.database import Connection
+from shared.messages import Message, NotYet, Refused, Said
+from shared.messages.invoicing import (
+    InvoiceRunCompleted,
+    MonthRangeClosed,
+    MonthRangeDue,
+    WrittenInvoicesIssued,
+)
+from shared.messages.scheduler import TickMonth
+from shared.periods import BillingMonth
+from shared.settings import settings
+
+RANGES_AT_ONCE: Final = 1
+"""Of a group's ranges, those that are worked on in its transaction. The others are passed on: to
+whichever worker is free, and so that nothing else in the queue waits behind them."""
+
+
+def _zone() -> ZoneInfo:
+    return ZoneInfo(settings().billing_time_zone)
+
+
+async def tick_month(ticks: Sequence[TickMonth], db: Connection) -> list[Said]:
+    """Begin the run of a month that is over; a second tick for it changes nothing."""
+    said: list[Said] = []
+    for tick in sorted(ticks, key=lambda one: one.period):
+        if tick.time < BillingMonth.parse(tick.period).end(_zone()):
+            said.append(Refused(tick, "month_not_over", f"{tick.period} is not over yet"))
+            continue
+        said += [
+            MonthRangeDue(
+                period=tick.period,
+                range_number=one.key.range_number,
+                first_account=one.first_account,
+                next_account=one.next_account,
+            ).because(tick, key=str(one.key.range_number))
+            for one in await month.save_run(db, tick.period, tick.time)
+        ]
+    return said
+
+
+async def month_range_due(messages: Sequence[MonthRangeDue], db: Connection) -> list[Said]:
+    """Invoice a range of accounts, and pass on the others of the group.
+
+    A range that the run does not have yet is one of accounts that are run again by themselves.
+    """
+    due = {
+        RangeKey(one.period, one.range_number): one
+        for one in sorted(messages, key=lambda one: (one.period, one.range_number))
+    }
+    now = dict(list(due.items())[:RANGES_AT_ONCE])
+    said: list[Said] = [
+        MonthRangeDue(**one.model_dump()).because(one, key="passed on")
+        for key, one in due.items()
+        if key not in now
+    ]
+    runs = await month.find_runs(db, {key.period for key in now})
+    known = await month.lock_ranges(db, now)
+    for key, message in now.items():
+        if key.period not in runs:
+            said.append(NotYet(message, "unknown_run"))
+            continue
+        one = known.get(key)
+        if one is None:
+            one = Range(
+                key, message.first_account, message.next_account, runs[key.period], done=False
+            )
+            await month.append_range(db, one)
+        if not one.done:
+            said += await _invoice_range(one, message, db)
+    return said
+
+
+async def _invoice_range(one: Range, cause: Message, db: Connection) -> list[Said]:
+    """Close all months of a range that are still open, oldest first, up to the run's."""
+    zone = _zone()
+    accounts = (one.first_account, one.next_account)
+    await month.lock_accounts_of_range(db, *accounts)
+    earliest = await month.find_earliest_open_use(db, *accounts)
+    said: list[Said] = []
+    count = 0
+    left_out: list[str] = []
+    for due in months_to_close(earliest, BillingMonth.parse(one.key.period), zone):
+        issued = await _close(due, one, left_out, zone, db)
+        count += issued.invoices
+        left_out += issued.unbillable
+        if issued.invoices:
+            await month.save_run_totals(db, one.key, issued.numbers)
+            said += await _tell(due, issued, cause, db)
+    await month.conclude_range(db, one.key, count, len(left_out))
+    closed = MonthRangeClosed(period=one.key.period, range_number=one.key.range_number)
+    return [*said, closed.because(cause)]
+
+
+async def _close(
+    due: BillingMonth, one: Range, left_out: Sequence[str], zone: ZoneInfo, db: Connection
+) -> Issued:
+    """Invoice one month of a range, at the prices then in force."""
+    return await month.issue_invoices(
+        db,
+        Stretch(
+            kind="usage",
+            first_account=one.first_account,
+            next_account=one.next_account,
+            start=due.start(zone),
+            end=due.end(zone),
+            corrections_of=str(due),
+            name=str(due),
+            period=str(due),
+            left_out=left_out,
+        ),
+        BillingMonth.containing(one.tick_at, zone).year,
+        one.tick_at,
+        one.tick_at + timedelta(days=settings().invoice_due_days),
+    )
+
+
+async def _tell(due: BillingMonth, issued: Issued, cause: Message, db: Connection) -> list[Said]:
+    batches = await invoices.write_invoices(db, issued.numbers)
+    told: list[Said] = [
+        WrittenInvoicesIssued.of(str(due), batch.body).because(cause, key=f"{due}/{place}")
+        for place, batch in enumerate(batches)
+    ]
+    return told + await give_back(issued.numbers, cause, db)
+
+
+async def month_range_closed(messages: Sequence[MonthRangeClosed], db: Connection) -> list[Said]:
+    """Say that a run is completed, once its last range is."""
+    causes = {one.period: one for one in messages}
+    return [
+        InvoiceRunCompleted(
+            period=run.period,
+            invoices=run.invoices,
+            amount=sum(run.amounts.values()),
+            quarantined=run.quarantined,
+            amounts=run.amounts,
+        ).because(causes[run.period], key=run.period)
+        for run in await month.complete_runs(db, causes)
+    ]

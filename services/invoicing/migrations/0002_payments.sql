@@ -1,0 +1,42 @@
+-- Money that is being collected for an invoice, and is reserved in its state meanwhile.
+create table invoice_collection (
+    payment_id   text primary key,
+    invoice_id   text not null references invoice_state,
+    account_id   text collate "C" not null,
+    amount       bigint not null check (amount > 0),
+    method       text not null check (method in ('credit', 'gateway')),
+    automatic    boolean not null,
+    asked_at     timestamptz not null,
+    outcome      text check (outcome in ('confirmed', 'failed'))
+);
+create index invoice_collection_of_invoice on invoice_collection (invoice_id);
+-- Automatic payment collects for one invoice of an account at a time.
+create unique index invoice_collection_automatic on invoice_collection (account_id)
+    where automatic and outcome is null;
+
+-- Payments of invoices. What exceeded the outstanding amount went back as credit: `overpaid`.
+-- Each begins at what the one before it had paid: together they are what is paid.
+create table invoice_payment (
+    payment_id  text primary key,
+    invoice_id  text not null references invoice_state,
+    account_id  text collate "C" not null,
+    method      text not null,
+    amount      bigint not null check (amount >= 0),
+    overpaid    bigint not null check (overpaid >= 0),
+    paid_before bigint not null check (paid_before >= 0),
+    paid_after  bigint not null,
+    at          timestamptz not null,
+    check (amount + overpaid > 0),
+    check (paid_after = paid_before + amount)
+);
+create unique index invoice_payment_chain on invoice_payment (invoice_id, paid_before)
+    where amount > 0;
+create trigger invoice_payment_is_append_only before update or delete or truncate on invoice_payment
+    for each statement execute function refuse_change();
+
+-- The days on which an account's invoices were seen to: once a day (domain 4).
+create table payment_day (
+    account_id text collate "C" not null,
+    day        date not null,
+    primary key (account_id, day)
+);

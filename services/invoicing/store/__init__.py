@@ -1,0 +1,1 @@
+"""Invoicing's SQL: sets of rows in, sets of rows out."""

@@ -1,0 +1,135 @@
+"""Invoices, their lines, and their numbers without gaps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.invoicing.domain.invoices import PaidInvoice, series_name
+from shared.database import Connection
+from shared.messages.invoicing import INVOICES_IN_A_MESSAGE
+from shared.sql import Statements
+
+sql = Statements("services.invoicing.store", "invoices.sql")
+
+
+class AllSeriesInUseError(Exception):
+    """More transactions number invoices at once than a year can have series."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """A run of numbers of one series, from `first` up to but not `end`."""
+
+    series: str
+    first: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What an invoice below 0 gives back, and what created its resource."""
+
+    invoice_id: str
+    account_id: str
+    amount: int
+    order_id: str
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Invoices as JSON objects with commas between, in the order of their numbers."""
+
+    invoices: int
+    body: str
+
+
+async def lock_series(db: Connection, year: int) -> tuple[str, int]:
+    """Hold a series of this year to the commit, so that its numbers have no gaps.
+
+    A series that somebody else holds is passed over; where all are held, a new one begins.
+
+    Returns:
+        Its name, and its next number.
+
+    Raises:
+        AllSeriesInUseError: if there can be no more.
+    """
+    while True:
+        if row := await db.fetchrow(sql.lock_series, year):
+            return row["series"], row["next_number"]
+        places = await db.fetch(sql.find_place, year)
+        place = next((row["place"] for row in places if row["free"]), None)
+        if place is None:
+            raise AllSeriesInUseError(year)
+        await db.execute(sql.open_series, series_name(year, place), year, place)
+
+
+async def use_numbers(db: Connection, series: str, count: int) -> None:
+    """Move a held series on by as many numbers as were given to invoices."""
+    await db.execute(sql.use_numbers, series, count)
+
+
+async def append_paid_invoices(
+    db: Connection, invoices: Sequence[PaidInvoice], year: int
+) -> Numbers:
+    """Issue invoices for what was paid when it was ordered, numbered in their order."""
+    series, first = await lock_series(db, year)
+    lines = [
+        (invoice, position, line)
+        for invoice in invoices
+        for position, line in enumerate(invoice.item.lines, start=1)
+    ]
+    await db.execute(
+        sql.append_paid_invoices,
+        series,
+        first,
+        [one.invoice_id for one in invoices],
+        [one.account_id for one in invoices],
+        [one.resource_id for one in invoices],
+        [one.order_id for one in invoices],
+        [one.item.item_id for one in invoices],
+        [one.payment_id for one in invoices],
+        [one.period_from for one in invoices],
+        [one.period_to for one in invoices],
+        [one.item.currency for one in invoices],
+        [one.item.discount for one in invoices],
+        [one.item.net for one in invoices],
+        [one.item.vat for one in invoices],
+        [one.item.amount for one in invoices],
+        [one.issued_at for one in invoices],
+        [invoice.invoice_id for invoice, _, _ in lines],
+        [position for _, position, _ in lines],
+        [line.sku for _, _, line in lines],
+        [line.description for _, _, line in lines],
+        [line.quantity for _, _, line in lines],
+        [line.minutes for _, _, line in lines],
+        [line.unit_price for _, _, line in lines],
+        [line.discount_rate for _, _, line in lines],
+        [line.amount for _, _, line in lines],
+        [line.vat for _, _, line in lines],
+        [line.vat_rate for _, _, line in lines],
+        [line.vat_included for _, _, line in lines],
+        [line.period_from for _, _, line in lines],
+        [line.period_to for _, _, line in lines],
+    )
+    await use_numbers(db, series, len(invoices))
+    return Numbers(series, first, first + len(invoices))
+
+
+async def write_invoices(
+    db: Connection, numbers: Numbers, in_a_batch: int = INVOICES_IN_A_MESSAGE
+) -> list[Batch]:
+    """Invoices just issued, as JSON that Postgres writes."""
+    rows = await db.fetch(
+        sql.write_invoices, numbers.series, numbers.first, numbers.end, in_a_batch
+    )
+    return [Batch(row["invoices"], row["body"]) for row in rows]
+
+
+async def find_owed_to_customers(db: Connection, numbers: Numbers) -> list[Owed]:
+    """Those of the invoices just issued that came out below 0."""
+    rows = await db.fetch(sql.find_owed_to_customers, numbers.series, numbers.first, numbers.end)
+    return [
+        Owed(row["invoice_id"], row["account_id"], row["amount"], row["order_id"], row["item_id"])
+        for row in rows
+    ]

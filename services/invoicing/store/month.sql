@@ -1,0 +1,221 @@
+-- name: save_run
+-- A month's run; nothing where there is one already.
+insert into run (period, tick_at) values ($1, $2)
+on conflict (period) do nothing
+returning period;
+
+-- name: append_ranges
+-- Cut the accounts into ranges of $2 at most. The last one has no end, so that none is left out.
+insert into run_range (period, range_number, first_account, next_account)
+select $1, place, first_account, lead(first_account) over (order by first_account)
+from (
+    select (place / $2::integer)::integer as place,
+           case when place = 0 then '' else account_id end as first_account
+    from (
+        select account_id, row_number() over (order by account_id) - 1 as place from account
+        union all
+        select '', 0 where not exists (select from account)
+    ) counted
+    where place % $2 = 0
+) cut
+returning range_number, first_account, next_account;
+
+-- name: lock_ranges
+-- Ranges of runs, held while they are worked on, with when their run was due.
+select g.period, g.range_number, g.first_account, g.next_account, g.done_at is not null as done,
+       r.tick_at
+from run_range g join run r using (period)
+where (g.period, g.range_number) in (select * from unnest($1::text[], $2::integer[]))
+order by g.period, g.range_number
+for no key update of g;
+
+-- name: append_range
+-- One more range of a run: accounts that are run again by themselves.
+insert into run_range (period, range_number, first_account, next_account) values ($1, $2, $3, $4);
+
+-- name: find_runs
+-- When these months' runs were due.
+select period, tick_at from run where period = any($1::text[]);
+
+-- name: lock_accounts_of_range
+-- Hold the accounts of a range: their use does not change while it is invoiced.
+select count(*) from (
+    select from account
+    where account_id >= $1 and ($2::text is null or account_id < $2)
+    order by account_id
+    for no key update
+) held;
+
+-- name: find_earliest_open_use
+-- Since when an account of a range has use that is not invoiced.
+select least(
+    (select min(closed_until) from account
+     where account_id >= $1 and ($2::text is null or account_id < $2)),
+    (select min(s.started_at) from account a join usage_segment s using (account_id)
+     where a.account_id >= $1 and ($2::text is null or a.account_id < $2)
+       and a.closed_until is null and s.final_invoice_id is null)
+) as earliest;
+
+-- name: issue_invoices
+-- Invoice the use of some accounts in a stretch of time: their segments, at the prices and VAT in
+-- force, and the corrections that are due, a line each; close the month and say whose can't be.
+-- $1, $2 the accounts, and $3 those to be left out; $4, $5 the stretch; $6 the period whose
+-- corrections are due; $7 kind; $8 the period of the invoices, if they have one; $9 what tells
+-- their ids apart; $10 the only resources, if not all; $11, $12 series and first number;
+-- $13, $14 when they are issued and due.
+with account_due as (
+    select account_id, currency, subunits, coalesce(closed_until, '-infinity') as closed_until
+    from account
+    where account_id >= $1 and ($2::text is null or account_id < $2)
+      and account_id <> all ($3::text[])
+      and ($7 <> 'usage' or closed_until is null or closed_until < $5)
+), used as (
+    select s.account_id, s.resource_id, null::text as month, 1 as sign, s.version, c.position,
+           s.product, c.sku, c.quantity, s.discount_rate, a.currency, a.subunits,
+           greatest(s.started_at, $4::timestamptz, a.closed_until) as used_from,
+           least(s.ended_at, $5::timestamptz) as used_to
+    from account_due a
+    join usage_segment s using (account_id)
+    cross join lateral unnest(s.skus, s.quantities) with ordinality as c (sku, quantity, position)
+    where s.started_at < $5 and coalesce(s.ended_at, 'infinity') > greatest($4, a.closed_until)
+      and s.final_invoice_id is null and ($10::text[] is null or s.resource_id = any ($10))
+    union all
+    select j.account_id, j.resource_id, j.month, j.sign, j.version, j.position, j.product, j.sku,
+           j.quantity, j.discount_rate, a.currency, a.subunits, j.period_from, j.period_to
+    from account_due a
+    join adjustment j using (account_id)
+    where j.period = $6 and j.final_invoice_id is null
+      and ($10::text[] is null or j.resource_id = any ($10))
+), counted as (
+    select u.*, greatest(u.used_from, t.valid_from) as period_from,
+           least(u.used_to, t.valid_to) as period_to, t.unit_price, t.price_minutes, t.vat_rate,
+           t.vat_included
+    from used u
+    left join (select * from tariff offset 0) t
+        on t.product = u.product and t.sku = u.sku and t.currency = u.currency
+        and t.valid_from < u.used_to and t.valid_to > u.used_from
+    where u.used_to > u.used_from
+), line as materialized (
+    select c.*, m.minutes, p.amount, vat_of(p.amount, vat_rate, vat_included) as vat
+    from counted c
+    cross join lateral (
+        select (extract(epoch from period_to - period_from) / 60)::bigint as minutes
+    ) m
+    cross join lateral (
+        select prorated(unit_price, quantity, discount_rate, m.minutes, price_minutes, subunits)
+            as amount
+    ) p
+), unbillable as (
+    select distinct on (account_id) account_id,
+           case when unit_price is null then 'no_price' else 'amount_too_large' end as reason,
+           format('%s: %s %s in %s', resource_id, product, sku, currency) as detail
+    from line
+    where unit_price is null or amount > 1e14
+    order by account_id, resource_id, version, position
+), billable as (
+    select * from line where account_id not in (select account_id from unbillable)
+), total as materialized (
+    select account_id, resource_id, currency,
+           'invoice-' || md5($7::text || E'\n' || resource_id || E'\n' || $9::text) as invoice_id,
+           row_number() over (order by account_id, resource_id) - 1 as place,
+           min(period_from) filter (where month is null) as period_from,
+           sum(sign * (amount - case when vat_included then vat else 0 end))::bigint as net,
+           sum(sign * vat)::bigint as vat,
+           sum(sign * (amount + case when vat_included then 0 else vat end))::bigint as gross
+    from billable
+    group by account_id, resource_id, currency
+), issued as (
+    insert into invoice (invoice_id, series, number, account_id, resource_id, kind, period,
+                         period_from, period_to, currency, net, vat, gross, issued_at, due_at)
+    select invoice_id, $11, $12::bigint + place, account_id, resource_id, $7::text, $8::text,
+           case when $7 = 'usage' then $4 else coalesce(period_from, $5) end, $5, currency,
+           net, vat, gross, $13::timestamptz, $14::timestamptz
+    from total
+), lines as (
+    insert into invoice_line (invoice_id, position, sku, description, quantity, minutes, unit_price,
+                              discount_rate, amount, vat, vat_rate, vat_included, period_from,
+                              period_to, month)
+    select t.invoice_id,
+           row_number() over (partition by t.invoice_id
+                              order by b.month nulls first, b.version, b.position, b.period_from),
+           b.sku, r.name || ': ' || b.sku, b.quantity, b.minutes, b.unit_price,
+           nullif(b.discount_rate, 0), b.sign * b.amount, b.sign * b.vat, b.vat_rate,
+           b.vat_included, b.period_from, b.period_to, b.month
+    from billable b
+    join total t using (account_id, resource_id)
+    join resource r on r.resource_id = b.resource_id
+), stated as (
+    insert into invoice_state (invoice_id, account_id, gross, paid, issued_at, due_at)
+    select invoice_id, account_id, gross, 0, $13::timestamptz, $14::timestamptz from total
+), closed as (
+    update account a set closed_until = $5
+    from account_due d
+    where $7 = 'usage' and a.account_id = d.account_id
+      and a.account_id not in (select account_id from unbillable)
+), quarantined as (
+    insert into quarantine (account_id, period, reason, detail, since)
+    select account_id, $8::text, reason, detail, $13::timestamptz from unbillable where $7 = 'usage'
+    on conflict (account_id, period) do update
+    set reason = excluded.reason, detail = excluded.detail, resolved_at = null
+), resolved as (
+    update quarantine q set resolved_at = $13
+    from account_due d
+    where $7 = 'usage' and q.account_id = d.account_id and q.period = $8 and q.resolved_at is null
+      and q.account_id not in (select account_id from unbillable)
+)
+select (select count(*) from total)::integer as invoices,
+       (select coalesce(array_agg(account_id), '{}') from unbillable) as unbillable;
+
+-- name: conclude_final_invoices
+-- Note which use and which corrections are on the final invoices with a run of numbers.
+with final as (
+    select i.invoice_id, i.account_id, i.resource_id,
+           coalesce(a.closed_until, '-infinity') as closed_until
+    from invoice i join account a using (account_id)
+    where i.series = $1 and i.number >= $2 and i.number < $3
+), adjusted as (
+    update adjustment j set final_invoice_id = f.invoice_id
+    from final f
+    where j.account_id = f.account_id and j.resource_id = f.resource_id
+      and j.period = $4 and j.final_invoice_id is null
+)
+update usage_segment s set final_invoice_id = f.invoice_id
+from final f
+where s.account_id = f.account_id and s.resource_id = f.resource_id
+  and s.final_invoice_id is null and s.ended_at > f.closed_until;
+
+-- name: conclude_range
+-- A range is done: how many invoices it issued and how many accounts it had to leave out.
+update run_range set invoices = $3, quarantined = $4, done_at = now()
+where period = $1 and range_number = $2;
+
+-- name: save_run_totals
+-- What the invoices with a run of numbers come to, by currency, added to their range's totals.
+insert into run_total (period, range_number, currency, invoices, net, vat, gross)
+select $1, $2, currency, count(*), sum(net), sum(vat), sum(gross)
+from invoice where series = $3 and number >= $4 and number < $5
+group by currency
+on conflict (period, range_number, currency) do update
+set invoices = run_total.invoices + excluded.invoices, net = run_total.net + excluded.net,
+    vat = run_total.vat + excluded.vat, gross = run_total.gross + excluded.gross;
+
+-- name: lock_runs
+-- Those of these runs that are not completed, held so that each is completed once.
+select period from run where period = any ($1::text[]) and completed_at is null
+order by period
+for no key update;
+
+-- name: complete_runs
+-- Complete those of these runs whose ranges are all done, and what they came to.
+update run r set completed_at = now()
+where period = any ($1::text[]) and completed_at is null
+  and not exists (select from run_range g where g.period = r.period and g.done_at is null)
+returning period,
+    (select coalesce(sum(invoices), 0) from run_range g where g.period = r.period)::bigint
+        as invoices,
+    (select coalesce(sum(quarantined), 0) from run_range g where g.period = r.period)::bigint
+        as quarantined,
+    (select coalesce(json_object_agg(currency, gross), '{}') from (
+        select currency, sum(gross)::bigint as gross from run_total t
+        where t.period = r.period group by currency
+    ) total)::text as amounts;
