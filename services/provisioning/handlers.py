@@ -225,10 +225,10 @@ def _switch_grace() -> timedelta:
 HANDLERS: Handlers = {
     ProductPublished: product_published,
     AccountSwitched: account_switched,
-    PaymentConfirmed: order_confirmed,
-    OrderConfirmed: order_confirmed,
     ProductSucceeded: product_answered,
     ProductFailed: product_answered,
+    PaymentConfirmed: order_confirmed,
+    OrderConfirmed: order_confirmed,
     TickMinute: time_passed,
     ResourcesDue: time_passed,
 }

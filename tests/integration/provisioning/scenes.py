@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 from services.provisioning.app import SERVICE
 from shared.database import Connection
 from shared.messages import Later, Message, NotYet, Refused, Said
-from shared.messages.billing import OrderConfirmed, PaymentConfirmed
+from shared.messages.billing import AccountSwitched, OrderConfirmed, PaymentConfirmed
 from shared.messages.items import PricedItem
+from shared.messages.product_teams import ProductFailed, ProductRequested, ProductSucceeded
 from shared.messages.upstream import ProductPublished
 from tests.builders import NOON, component, said
 
@@ -108,11 +109,39 @@ def paid(*items: PricedItem, order_id: str = "ord-1", at: datetime = NOON) -> Pa
     )
 
 
-def confirmed(*items: PricedItem, order_id: str = "ord-1", at: datetime = NOON) -> OrderConfirmed:
+def confirmed(
+    *items: PricedItem, order_id: str = "ord-1", at: datetime = NOON, account_id: str = "acc-1"
+) -> OrderConfirmed:
     """An order with nothing to pay."""
     return said(
         OrderConfirmed(
-            order_id=order_id, account_id="acc-1", action=items[0].action, items=items
+            order_id=order_id, account_id=account_id, action=items[0].action, items=items
         ),
         at=at,
     )
+
+
+def switched(to: str, at: datetime) -> AccountSwitched:
+    """Sales switch the account's user type."""
+    return said(
+        AccountSwitched.model_validate(
+            {
+                "account_id": "acc-1",
+                "from": "prepaid" if to == "postpaid" else "postpaid",
+                "to": to,
+                "requested_by": "sales",
+                "reason": "contract",
+            }
+        ),
+        at=at,
+    )
+
+
+def succeeded(request: ProductRequested, at: datetime) -> ProductSucceeded:
+    """The team did what it was asked."""
+    return said(ProductSucceeded(request_id=request.request_id, at=at, details=None), at=at)
+
+
+def not_done(request: ProductRequested, at: datetime) -> ProductFailed:
+    """The team could not do what it was asked."""
+    return said(ProductFailed(request_id=request.request_id, reason="full"), at=at)

@@ -12,10 +12,12 @@ from tests.integration.provisioning.scenes import (
     confirmed,
     handle,
     item,
+    not_done,
     of_type,
     paid,
     published,
     refusals,
+    succeeded,
     waits,
 )
 
@@ -112,9 +114,7 @@ async def test_a_team_is_asked_and_its_answer_makes_the_resource_active(
         assert len(asked) == 1
         assert request.routing_key == "product.requested.vserver"
         done_at = NOON + DAY / 24
-        success = ProductSucceeded(request_id=request.request_id, at=done_at, details={"ip": "x"})
-        late_failure = ProductFailed(request_id=request.request_id, reason="no host")
-        answers = await handle(db, said(success, at=done_at), said(late_failure, at=done_at))
+        answers = await handle(db, succeeded(request, done_at), not_done(request, done_at))
     [event] = of_type(answers, ResourceProvisioned)
     assert (event.at, event.ends_at) == (done_at, done_at + 30 * DAY)
     assert event.envelope.correlation_id == request.envelope.correlation_id
