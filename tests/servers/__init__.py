@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 from tests.servers import containers, private
-from tests.servers.server import AMQP_URL, DATABASE_URL, MANAGEMENT_URL, Broker, Server, ServersMissing
+from tests.servers.server import (
+    AMQP_URL,
+    DATABASE_URL,
+    MANAGEMENT_URL,
+    Broker,
+    Server,
+    ServersMissing,
+)
 
 __all__ = [
     "AMQP_URL",
@@ -105,4 +112,6 @@ def _management_url(amqp_url: str | None, broker: Broker | None) -> str:
         return said
     login, at, host = urlsplit(amqp_url or "").netloc.rpartition("@")
     name = host.rpartition(":")[0] or host
-    return urlunsplit(("http", f"{login or 'guest:guest'}{at or '@'}{name}:{_MANAGEMENT_PORT}", "", "", ""))
+    return urlunsplit(
+        ("http", f"{login or 'guest:guest'}{at or '@'}{name}:{_MANAGEMENT_PORT}", "", "", "")
+    )

@@ -80,7 +80,10 @@ def _install(packages: list[str]) -> None:
     apt = ["apt-get", "-q", "-o", "Dpkg::Use-Pty=0"]
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     with _services_not_started():
-        for command in ([*apt, "update"], [*apt, "install", "-y", "--no-install-recommends", *packages]):
+        for command in (
+            [*apt, "update"],
+            [*apt, "install", "-y", "--no-install-recommends", *packages],
+        ):
             done = subprocess.run(
                 command,
                 env=environment,

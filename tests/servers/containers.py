@@ -171,7 +171,9 @@ def _postgres(durable: bool) -> Contained:
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     container = (
         DockerContainer(POSTGRES_IMAGE)
-        .with_envs(POSTGRES_USER="cloudtill", POSTGRES_DB="postgres", POSTGRES_HOST_AUTH_METHOD="trust")
+        .with_envs(
+            POSTGRES_USER="cloudtill", POSTGRES_DB="postgres", POSTGRES_HOST_AUTH_METHOD="trust"
+        )
         .with_command(f"postgres {options}")
     )
     (port,) = free_ports(1)

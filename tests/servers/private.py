@@ -1,4 +1,4 @@
-"""Private servers from installed binaries: on free ports, in a folder of their own, gone at the end."""
+"""Private servers from installed binaries: on free ports, in a folder that goes at the end."""
 
 import os
 import pwd
@@ -48,7 +48,9 @@ def start(
     guarded = ending.enter_context(watched())
     folder = _folder(guarded)
     rabbit = RabbitMQ(found.rabbitmq, folder / "rabbitmq", guarded) if found.rabbitmq else None
-    database = Postgres(found.postgres, folder / "postgres", guarded, durable) if found.postgres else None
+    database = (
+        Postgres(found.postgres, folder / "postgres", guarded, durable) if found.postgres else None
+    )
     if rabbit:
         rabbit.launch()
     if database:

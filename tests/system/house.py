@@ -1,0 +1,272 @@
+"""A test's own Cloudtill: its queues, its worker processes, and an ear at the exchange."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final, TypeVar
+
+from shared import broker, topology
+from shared.broker import confirming_channel
+from shared.database import Connection, connect
+from shared.inbox import MessageKey
+from shared.messages import Message
+from shared.outbox import Parcel
+from shared.service import Service
+from tests.servers import AMQP_URL, DATABASE_URL
+from tests.servers.guarded import Guarded
+from tests.system.ear import Ear, listening
+
+M = TypeVar("M", bound=Message)
+
+_ROOT: Final = Path(__file__).parents[2]
+_PUBLISH_S: Final = 15
+_LOOK_EVERY_S: Final = 0.02
+
+_IMPATIENT: Final = {
+    "CLOUDTILL_LOG_FORMAT": "json",
+    "CLOUDTILL_OUTBOX_LEASE_S": "1",
+    "CLOUDTILL_OUTBOX_POLL_S": "0.1",
+    "CLOUDTILL_RETRY_DELAYS_S": "[0.1,0.2,0.5,1,2,2,2,2]",
+    "CLOUDTILL_SHUTDOWN_S": "10",
+    "CLOUDTILL_TRANSIENT_PAUSE_S": "0.1",
+}
+"""Settings under which a test does not wait for what an operator would."""
+
+_UNCONCLUDED = """
+    select count(*)
+    from unnest($1::date[], $2::text[], $3::text[]) as heard (day, source, id)
+    where not exists (
+        select from {service}.inbox i
+        where (i.day, i.source, i.id) = (heard.day, heard.source, heard.id)
+    ) and not exists (
+        select from {service}.dead_letter d
+        where (d.source, d.message_id) = (heard.source, heard.id)
+          and d.conclusion is distinct from 'replayed'
+    )
+"""
+
+
+class WorkerProcess:
+    """A `cloudtill run` of its own."""
+
+    def __init__(self, name: str, process: "subprocess.Popen[bytes]", log: Path, guarded: Guarded):
+        self.name = name
+        self.log = log
+        self._process = process
+        self._guarded = guarded
+        self._end_is_known = False
+
+    def kill(self) -> None:
+        """End it as the kernel would, in the middle of whatever it does."""
+        self._end_is_known = True
+        self._guarded.end(self._process, signal.SIGKILL)
+
+    def terminate(self) -> int:
+        """Ask it to stop and wait until it has; returns its exit code."""
+        self._end_is_known = True
+        return self._guarded.end(self._process, signal.SIGTERM)
+
+    async def wait_for_end(self, within_s: float = 30) -> int:
+        """Wait until it ends by itself; returns its exit code, -9 where it was killed.
+
+        Raises:
+            subprocess.TimeoutExpired: if it goes on.
+        """
+        self._end_is_known = True
+        return await asyncio.to_thread(self._process.wait, within_s)
+
+    @property
+    def runs(self) -> bool:
+        return self._process.poll() is None
+
+    @property
+    def started(self) -> bool:
+        """Whether it has come to listen to signals."""
+        return b"worker started" in self.log.read_bytes()
+
+    @property
+    def unexpected_end(self) -> int | None:
+        """Its exit code, where it ended though nobody expected it."""
+        return None if self._end_is_known else self._process.poll()
+
+
+class House:
+    """The services of a test with their queues, and the workers that the test starts.
+
+    Attributes:
+        ear: what was said on the exchange since the house was opened.
+        database_url: of the test's own database.
+        amqp_url: of the test's own virtual host.
+    """
+
+    def __init__(
+        self,
+        services: Sequence[Service],
+        amqp_url: str,
+        database_url: str,
+        ear: Ear,
+        logs: Path,
+        guarded: Guarded,
+    ) -> None:
+        self.ear = ear
+        self.database_url = database_url
+        self.amqp_url = amqp_url
+        self._services = services
+        self._logs = logs
+        self._guarded = guarded
+        self._workers: list[WorkerProcess] = []
+
+    def start(self, *names: str, die_at: str | None = None, **settings: str) -> WorkerProcess:
+        """Start one process with workers of these services.
+
+        Args:
+            names: of the services; none: of all of them.
+            die_at: a step of shared/failpoints.py, `committed:3` for the third time.
+            settings: more of `CLOUDTILL_*`, in lower case and without that.
+        """
+        chosen = names or tuple(service.name for service in self._services)
+        log = self._logs / f"{'-'.join(chosen)}-{len(self._workers) + 1}.log"
+        environment = {
+            **{name: value for name, value in os.environ.items() if "CLOUDTILL_" not in name},
+            **_IMPATIENT,
+            AMQP_URL: self.amqp_url,
+            DATABASE_URL: self.database_url,
+            "PYTHONPATH": str(_ROOT),
+            **({"CLOUDTILL_DIE_AT": die_at} if die_at else {}),
+            **{f"CLOUDTILL_{name.upper()}": value for name, value in settings.items()},
+        }
+        process = self._guarded.launch(
+            [sys.executable, "-m", "services.cli", "run", *chosen],
+            log,
+            end_with=signal.SIGKILL,
+            environment=environment,
+        )
+        worker = WorkerProcess(log.stem, process, log, self._guarded)
+        self._workers.append(worker)
+        return worker
+
+    async def publish(self, *messages: Message) -> None:
+        """Publish messages, all in flight at once, and wait until the broker has them."""
+        async with broker.connected(self.amqp_url, "test publishes") as connection:
+            channel = await confirming_channel(connection, lambda: None)
+            await asyncio.gather(
+                *(broker.publish(channel, Parcel.of(message), _PUBLISH_S) for message in messages)
+            )
+
+    async def wait_for(
+        self,
+        message_type: type[M],
+        that: Callable[[M], bool] = lambda _: True,
+        *,
+        within_s: float = 30,
+    ) -> M:
+        """The first message of this type for which `that` holds, said before or yet to come."""
+        try:
+            return await self.ear.wait_for(message_type, that, within_s)
+        except TimeoutError:
+            self._assert_alive()
+            heard = ", ".join(message.type for message in self.ear.heard)
+            raise AssertionError(f"no such {message_type.type}; heard: {heard}") from None
+
+    def heard(self, message_type: type[M]) -> list[M]:
+        """All messages of this type so far, each once."""
+        return [message for message in self.ear.heard if isinstance(message, message_type)]
+
+    async def wait_until_idle(self, within_s: float = 60) -> None:
+        """Wait until nothing is left to do: all that was said is concluded, and no more is said.
+
+        Messages that no service can read are not waited for: their dead letters are.
+        """
+        left: str | None = "nothing was looked at"
+        try:
+            async with asyncio.timeout(within_s):
+                while left := await self._left_to_do():
+                    self._assert_alive()
+                    await asyncio.sleep(_LOOK_EVERY_S)
+        except TimeoutError:
+            raise AssertionError(f"after {within_s} s there is still work: {left}") from None
+
+    async def _left_to_do(self) -> str | None:
+        """What is left, if anything. The order of the questions is what makes the answer true.
+
+        What is concluded has put what it says into the outbox; if all heard is concluded, then the
+        outboxes are empty, and then nothing new was heard, there is nothing left anywhere.
+        """
+        await self.ear.catch_up()
+        heard = len(self.ear.heard)
+        db = await connect(self.database_url)
+        try:
+            for service in self._services:
+                if count := await self._count_unconcluded(db, service):
+                    return f"{count} messages for {service.name}"
+            waiting = await db.fetchval(
+                "select "
+                + " + ".join(f"(select count(*) from {one.name}.outbox)" for one in self._services)
+            )
+        finally:
+            await db.close()
+        if waiting:
+            return f"{waiting} messages in outboxes"
+        await self.ear.catch_up()
+        return "new messages" if len(self.ear.heard) > heard else None
+
+    async def _count_unconcluded(self, db: Connection, service: Service) -> int:
+        keys = [
+            MessageKey.of(message)
+            for message in self.ear.heard
+            if type(message) in service.handlers
+        ]
+        count: int = await db.fetchval(
+            _UNCONCLUDED.format(service=service.name),
+            [key.day for key in keys],
+            [key.source for key in keys],
+            [key.id for key in keys],
+        )
+        return count
+
+    def _assert_alive(self) -> None:
+        ended = {
+            worker.name: worker.unexpected_end
+            for worker in self._workers
+            if worker.unexpected_end is not None
+        }
+        assert not ended, f"workers ended by themselves: {ended}"
+
+    def close(self) -> None:
+        """Stop the workers; tell what they logged, which pytest shows where a test failed.
+
+        Raises:
+            AssertionError: if one ended by itself, or does not stop properly.
+        """
+        codes = {
+            worker.name: worker.terminate()
+            for worker in self._workers
+            if worker.runs and worker.started
+        }
+        for worker in self._workers:
+            if worker.runs:
+                worker.kill()
+        for worker in self._workers:
+            print(f"---- {worker.name}\n{worker.log.read_text(errors='replace')[-20_000:]}")
+        self._assert_alive()
+        assert not any(codes.values()), f"exit codes of workers that were told to stop: {codes}"
+
+
+@asynccontextmanager
+async def open_house(
+    services: Sequence[Service], amqp_url: str, database_url: str, logs: Path, guarded: Guarded
+) -> AsyncIterator[House]:
+    """A house with the queues of these services; its workers are stopped at the end."""
+    async with broker.connected(amqp_url, "test") as connection:
+        await topology.apply(connection, services)
+    async with listening(amqp_url) as ear:
+        house = House(services, amqp_url, database_url, ear, logs, guarded)
+        try:
+            yield house
+        finally:
+            house.close()
