@@ -162,4 +162,3 @@ def _parsed(name: str) -> tuple[str, int]:
     if not number.isdecimal() or len(number) > 18:
         raise Failure(f"{name!r} is not like billing:12", code=2)
     return _chosen(service)[0], int(number)
-

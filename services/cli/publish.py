@@ -2,10 +2,12 @@
 
 import json
 import uuid
+from contextlib import suppress
 from datetime import UTC, datetime
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 from aio_pika.exceptions import DeliveryError, PublishError
@@ -20,13 +22,14 @@ from shared.messages.scheduler import TickDay, TickMinute, TickMonth
 from shared.outbox import Parcel
 from shared.periods import BillingMonth
 
+_PLAIN = {"integer", "boolean", "null"}
 Time = Annotated[
     str | None,
     typer.Option("--time", help="Business time, RFC 3339 with offset; else now."),
 ]
 
 
-class Tick(str, Enum):
+class Tick(StrEnum):
     """What may tick."""
 
     minute = "minute"
@@ -42,7 +45,9 @@ def publish(
     data: Annotated[str | None, typer.Option(help="All of the data as JSON.")] = None,
     file: Annotated[Path | None, typer.Option(help="A file with the data as JSON.")] = None,
     time: Time = None,
-    id_: Annotated[str | None, typer.Option("--id", help="The message's id; else a new one.")] = None,
+    id_: Annotated[
+        str | None, typer.Option("--id", help="The message's id; else a new one.")
+    ] = None,
     source: Annotated[str | None, typer.Option(help="Who says it; else the usual source.")] = None,
 ) -> None:
     """Publish one message and wait until RabbitMQ has it.
@@ -76,32 +81,36 @@ def tick(
         case Tick.day:
             message = TickDay()
         case Tick.month:
-            message = TickMonth(period=_period(period))
+            message = TickMonth(period=_period(period, at))
     name = f"{message.type}:{period or at.isoformat()}:{uuid.uuid4().hex[:8]}"
     finish(send([stamped(message, at, name, "/cloudtill/operator")]))
     console.print(f"published {message.type} {message.envelope.id}")
 
 
-def _period(period: str | None) -> str:
+def _period(period: str | None, at: datetime) -> str:
     if period is None:
         raise Failure("tick month needs --period, such as --period 2026-11", code=2)
     try:
-        return str(BillingMonth.parse(period))
+        month = BillingMonth.parse(period)
     except ValueError as error:
         raise Failure(str(error), code=2) from None
+    end = month.end(ZoneInfo(settings().billing_time_zone))
+    if at < end:
+        raise Failure(
+            f"{month} is not over before {end.isoformat()}; --time says when it is", code=2
+        )
+    return str(month)
 
 
 def instant(text: str | None) -> datetime:
     """A business time as it was typed; now where it was not."""
     if text is None:
         return datetime.now(UTC)
-    try:
+    with suppress(ValueError):
         at = datetime.fromisoformat(text)
-    except ValueError:
-        at = datetime.min
-    if at.tzinfo is None:
-        raise Failure(f"--time: {text!r} is not like 2026-11-24T09:00:00+07:00", code=2)
-    return at
+        if at.tzinfo is not None:
+            return at
+    raise Failure(f"--time: {text!r} is not like 2026-11-24T09:00:00+07:00", code=2)
 
 
 def stamped(message: Message, at: datetime, id_: str, source: str | None = None) -> Message:
@@ -128,9 +137,7 @@ async def send(messages: list[Message]) -> None:
         channel = await confirming_channel(connection, lambda: None)
         for message in messages:
             try:
-                await broker.publish(
-                    channel, Parcel.of(message), settings().publish_timeout_s
-                )
+                await broker.publish(channel, Parcel.of(message), settings().publish_timeout_s)
             except PublishError:
                 raise Failure(
                     f"no queue takes {message.type}; run `cloudtill topology apply` first"
@@ -168,9 +175,8 @@ def _field(schema: dict[str, Any], text: str) -> tuple[str, Any]:
     if name not in schema:
         raise Failure(f"there is no field {name}; there are {', '.join(schema)}", code=2)
     kinds = {one.get("type") for one in (schema[name], *schema[name].get("anyOf", ()))}
-    if "string" in kinds or not kinds & {"integer", "boolean", "array", "object", "null"}:
-        if not kinds & {"array", "object"}:
-            return name, value
+    if not kinds & {"array", "object"} and ("string" in kinds or not kinds & _PLAIN):
+        return name, value
     try:
         return name, json.loads(value)
     except ValueError:

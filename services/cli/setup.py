@@ -18,6 +18,7 @@ from services.cli.console import (
 from services.registry import SCHEMAS, SERVICES
 from shared import migrations
 from shared import topology as queues
+from shared.database import Connection
 from shared.migrations import MigrationError
 
 topology = typer.Typer(
@@ -26,7 +27,9 @@ topology = typer.Typer(
 
 
 def migrate(
-    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 if needed.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; exit 1 if needed.")
+    ] = False,
     wait_s: Annotated[
         float, typer.Option("--wait", min=0, help="Seconds to wait for Postgres to start.")
     ] = 0,
@@ -36,39 +39,52 @@ def migrate(
 
 
 async def _migrate(check: bool, wait_s: float) -> None:
-    missing = False
     async with database(wait_s) as db:
-        for service in SCHEMAS:
-            steps = migrations.migrations_of(service.package)
-            if check:
-                names = await migrations.pending(db, service.name, steps)
-            else:
-                try:
-                    names = await migrations.migrate(db, service.name, steps)
-                except MigrationError as error:
-                    raise Failure(str(error)) from None
-            missing = missing or bool(names)
-            console.print(f"{service.name}: {', '.join(names) or 'up to date'}")
-    if check and missing:
+        done = await (_pending(db) if check else migrate_schemas(db))
+    for service, names in done.items():
+        console.print(f"{service}: {', '.join(names) or 'up to date'}")
+    if check and any(done.values()):
         raise Failure("the database lacks these; run `cloudtill migrate`")
+
+
+async def migrate_schemas(db: Connection) -> dict[str, list[str]]:
+    """Bring every service's schema up to this release; returns what was applied, by service."""
+    try:
+        return {
+            service.name: await migrations.migrate(
+                db, service.name, migrations.migrations_of(service.package)
+            )
+            for service in SCHEMAS
+        }
+    except MigrationError as error:
+        raise Failure(str(error)) from None
+
+
+async def _pending(db: Connection) -> dict[str, list[str]]:
+    return {
+        service.name: await migrations.pending(
+            db, service.name, migrations.migrations_of(service.package)
+        )
+        for service in SCHEMAS
+    }
 
 
 @topology.command()
 def apply() -> None:
     """Declare what is missing. What exists as it should stays as it is."""
-    finish(_apply())
+    for queue in finish(declare_queues()):
+        console.print(f"{queue.name}: bound to {len(queue.routing_keys)} of {queue.exchange}")
 
 
-async def _apply() -> None:
+async def declare_queues() -> list[queues.Queue]:
+    """Declare what is missing on RabbitMQ; returns all queues as they should be."""
     async with rabbitmq() as connection:
         try:
-            declared = await queues.apply(connection, SERVICES.values())
+            return await queues.apply(connection, SERVICES.values())
         except ChannelPreconditionFailed as error:
             raise Failure(
                 f"a queue exists with other arguments: {error}; drain it, delete it, apply again"
             ) from None
-    for queue in declared:
-        console.print(f"{queue.name}: bound to {len(queue.routing_keys)} of {queue.exchange}")
 
 
 @topology.command()

@@ -1,0 +1,225 @@
+"""`cloudtill demo`: the whole house at work, with real worker processes, in less than a minute."""
+
+import tempfile
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from rich.text import Text
+from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
+
+from services.billing import store as billing
+from services.cli.audit import checked, print_checks
+from services.cli.console import (
+    Failure,
+    console,
+    database,
+    finish,
+    readable,
+    schema,
+    settings,
+    table,
+)
+from services.cli.processes import workers
+from services.cli.publish import send, stamped
+from services.cli.setup import declare_queues, migrate_schemas
+from services.cli.story import BROKEN, Story
+from services.cli.tap import Heard, Tap, tapped
+from services.invoicing.store import shown as invoicing
+from services.registry import SERVICES
+from services.wallet import store as wallet
+from shared.database import Connection
+from shared.messages import Message
+from shared.messages.scheduler import TickMonth
+from shared.periods import BillingMonth
+
+_PATIENCE_S: Final = 60.0
+_STYLES: Final = {
+    "billing": "cyan",
+    "wallet": "yellow",
+    "provisioning": "magenta",
+    "invoicing": "green",
+}
+_FACTS: Final = (
+    "account_id",
+    "order_id",
+    "resource_id",
+    "number",
+    "amount",
+    "gross",
+    "balance",
+    "status",
+    "state",
+    "reason",
+    "template",
+    "period",
+)
+
+
+def demo() -> None:
+    """Play prepaid and postpaid orders through real workers, and show every message.
+
+    Needs RabbitMQ and Postgres at CLOUDTILL_AMQP_URL and CLOUDTILL_DATABASE_URL; `make demo` brings
+    its own. Migrates, declares the queues, starts a worker process of each service, and stops them
+    at the end. Each run has customers of its own, so it can be run again and again.
+    """
+    finish(_demo())
+
+
+async def _demo() -> None:
+    run = uuid.uuid4().hex[:4]
+    with tempfile.TemporaryDirectory(prefix="cloudtill-demo-") as folder:
+        _title("Migrate, declare the queues, start a worker process of each service")
+        async with database() as db:
+            await migrate_schemas(db)
+        await declare_queues()
+        async with (
+            tapped(_show) as tap,
+            workers([*SERVICES, "scheduler"], Path(folder)),
+        ):
+            story = Story(run, datetime.now(UTC).replace(microsecond=0))
+            await _play(story, tap)
+            await _unsettled()
+            async with database() as db:
+                await _tables(db, story)
+                await _audited(db)
+    console.print("\nThe workers have stopped. Nothing is left running.", style="dim")
+
+
+async def _play(story: Story, tap: Tap) -> None:
+    month = _last_month(story.now)
+    since = month.previous().start(_zone())
+    await _say(story.catalogue(since), at=since)
+
+    _title("An tops up 1,000,000 and orders a server for 60 days: it succeeds")
+    await _say([story.registered("an"), story.topped_up("an", 1_000_000)], at=story.ago(minutes=9))
+    await _until(tap, "wallet.credited", account_id=story.name("an"))
+    await _say([story.order("an", "web", [story.server("web", "image", "disk")])], at=story.now)
+    await _until(tap, "invoice.issued", order_id=story.name("order-web"))
+
+    _title("Binh has no credit and orders the same: nothing happens but a rejection")
+    await _say([story.registered("binh")], at=story.ago(minutes=9))
+    await _say([story.order("binh", "poor", [story.server("poor", "image")])], at=story.now)
+    await _until(tap, "payment.failed", order_id=story.name("order-poor"))
+
+    _title("An orders a server that can't be provisioned: the money comes back as credit")
+    await _say([story.order("an", "bad", [story.server("bad", "image", BROKEN)])], at=story.now)
+    await _until(tap, "wallet.credited", account_id=story.name("an"), reason="provisioning_failed")
+
+    _title("An orders two servers at once, of which one fails: one invoice, one refund")
+    two = [story.server("good", "image"), story.server("worse", "image", BROKEN)]
+    await _say([story.order("an", "two", two)], at=story.now)
+    await _until(tap, "invoice.issued", order_id=story.name("order-two"))
+    await _until(tap, "refund.to_credit", order_id=story.name("order-two"))
+
+    _title(f"Chi pays later: a server since the 3rd of {month}, invoiced when the month is over")
+    third = month.start(_zone()) + timedelta(days=2, hours=9)
+    await _say([story.registered("chi")], at=third - timedelta(days=1))
+    await _say([story.to_postpaid("chi")], at=third - timedelta(hours=1))
+    await _until(tap, "account.switched", account_id=story.name("chi"))
+    shop = story.server("shop", "image", "disk", days=None)
+    await _say([story.order("chi", "shop", [shop])], at=third)
+    await _until(tap, "resource.provisioned", order_id=story.name("order-shop"))
+    await _say([TickMonth(period=str(month))], at=month.end(_zone()) + timedelta(minutes=5))
+    await _until_invoiced(tap, story.name("shop"))
+
+
+async def _say(messages: Sequence[Message], *, at: datetime) -> None:
+    """Publish messages as upstream services would."""
+    await send([stamped(message, at, uuid.uuid4().hex) for message in messages])
+
+
+async def _until(tap: Tap, type_: str, **facts: str) -> None:
+    await tap.until(
+        lambda heard: heard.type == type_ and facts.items() <= heard.data.items(),
+        f"{type_} of {', '.join(facts.values())}",
+        _PATIENCE_S,
+    )
+
+
+async def _until_invoiced(tap: Tap, resource_id: str) -> None:
+    """The month's run tells of its invoices in batches."""
+    await tap.until(
+        lambda heard: (
+            heard.type == "invoices.issued"
+            and any(one["resource_id"] == resource_id for one in heard.data["invoices"])
+        ),
+        f"the invoice of {resource_id}",
+        _PATIENCE_S,
+    )
+
+
+@retry(
+    retry=retry_if_result(bool),
+    stop=stop_after_delay(_PATIENCE_S),
+    wait=wait_fixed(0.2),
+    retry_error_callback=lambda _: True,
+)
+async def _unsettled() -> bool:
+    """Wait until nothing is on its way any more, so that the tables tell the end."""
+    async with database() as db:
+        return any(one.in_flight or one.wrong for one in await checked(db, timedelta(0)))
+
+
+async def _tables(db: Connection, story: Story) -> None:
+    """What the three customers have in the end."""
+    accounts = [story.name(who) for who in ("an", "binh", "chi")]
+    resources: list[dict[str, Any]] = []
+    payments: list[dict[str, Any]] = []
+    invoices: list[dict[str, Any]] = []
+    history: list[dict[str, Any]] = []
+    for account in accounts:
+        of_account = {"account": account.partition("-")[0]}
+        async with schema(db, "billing"):
+            found = await billing.resources.show_resources(db, account)
+            resources += (of_account | dict(row.items()) for row in found)
+            paid = await billing.payments.show_payments(db, account)
+            payments += (of_account | dict(row.items()) for row in reversed(paid))
+        async with schema(db, "wallet"):
+            moved = await wallet.show_credit_history(db, account, "credit")
+            history += (of_account | dict(row.items()) for row in reversed(moved))
+        async with schema(db, "invoicing"):
+            issued = await invoicing.show_invoices(db, account_id=account)
+            invoices += (of_account | dict(row.items()) for row in reversed(issued))
+    console.print()
+    table("Resources", resources)
+    table("Payment history", payments)
+    table("Credit history", history)
+    table("Invoices", invoices)
+
+
+async def _audited(db: Connection) -> None:
+    checks = await checked(db, timedelta(0))
+    console.print()
+    print_checks(checks)
+    if any(check.wrong for check in checks):
+        raise Failure("the audit found something wrong")
+
+
+def _zone() -> ZoneInfo:
+    return ZoneInfo(settings().billing_time_zone)
+
+
+def _last_month(now: datetime) -> BillingMonth:
+    return BillingMonth.containing(now, _zone()).previous()
+
+
+def _title(text: str) -> None:
+    console.print(f"\n[bold]{text}[/]")
+
+
+def _show(heard: Heard) -> None:
+    """One line a message: who says it, what it is, and the facts that people look for."""
+    who = heard.source.rpartition("/")[2]
+    line = Text(f"  {who:>13}  ", style="dim")
+    line.append(f"{heard.type:<24}", style=_STYLES.get(who, ""))
+    facts = [
+        f"{name.removesuffix('_id')} {readable(heard.data[name])}"
+        for name in _FACTS
+        if heard.data.get(name) is not None
+    ]
+    line.append("  ".join(facts), style="dim")
+    console.print(line, soft_wrap=True)
