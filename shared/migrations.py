@@ -8,7 +8,7 @@ from importlib.resources.abc import Traversable
 
 import asyncpg
 
-from shared.database import role_of
+from shared.database import Connection, role_of
 
 _LOCK_KEY = 0x636C6F7564  # "cloud": one migration at a time in a database
 
@@ -31,7 +31,10 @@ class Migration:
 
 def migrations_of(service_package: str) -> list[Migration]:
     """All migrations for a service's schema, in the order in which they are applied."""
-    folders = (("messaging", files("shared") / "schema"), ("", files(service_package) / "migrations"))
+    folders = (
+        ("messaging", files("shared") / "schema"),
+        ("", files(service_package) / "migrations"),
+    )
     return [
         Migration(f"{prefix}/{file.name}" if prefix else file.name, file.read_text())
         for prefix, folder in folders
@@ -43,9 +46,7 @@ def _sql_files(folder: Traversable) -> Sequence[Traversable]:
     return [file for file in folder.iterdir() if file.name.endswith(".sql")]
 
 
-async def migrate(
-    db: "asyncpg.Connection[asyncpg.Record]", service: str, migrations: Sequence[Migration]
-) -> list[str]:
+async def migrate(db: Connection, service: str, migrations: Sequence[Migration]) -> list[str]:
     """Bring the schema of `service` up to this release.
 
     Returns:
@@ -75,9 +76,7 @@ async def migrate(
         await db.execute("select pg_advisory_unlock($1)", _LOCK_KEY)
 
 
-async def pending(
-    db: "asyncpg.Connection[asyncpg.Record]", service: str, migrations: Sequence[Migration]
-) -> list[str]:
+async def pending(db: Connection, service: str, migrations: Sequence[Migration]) -> list[str]:
     """The migrations of this release that the database still lacks."""
     if await db.fetchval("select to_regclass($1)", f"{service}.migration") is None:
         return [migration.name for migration in migrations]
@@ -85,7 +84,7 @@ async def pending(
     return [migration.name for migration in migrations if migration.name not in applied]
 
 
-async def _prepare(db: "asyncpg.Connection[asyncpg.Record]", service: str) -> None:
+async def _prepare(db: Connection, service: str) -> None:
     """The service's role and schema. A role is shared by all databases of a server."""
     role = role_of(service)
     async with db.transaction():
@@ -108,9 +107,7 @@ async def _prepare(db: "asyncpg.Connection[asyncpg.Record]", service: str) -> No
             )""")
 
 
-async def _apply(
-    db: "asyncpg.Connection[asyncpg.Record]", service: str, migration: Migration
-) -> None:
+async def _apply(db: Connection, service: str, migration: Migration) -> None:
     async with db.transaction():
         await db.execute(f"set local role {role_of(service)}")
         await db.execute(f"set local search_path to {service}")

@@ -17,10 +17,14 @@ class Statements(Mapping[str, str]):
 
     def __init__(self, package: str, file: str = "queries.sql") -> None:
         text = files(package).joinpath(file).read_text()
-        self._statements = dict(self._parse(text, f"{package}/{file}"))
+        self._statements: dict[str, str] = {}
+        self._purposes: dict[str, str] = {}
+        for name, purpose, statement in self._parse(text, f"{package}/{file}"):
+            self._purposes[name] = purpose
+            self._statements[name] = statement
 
     @staticmethod
-    def _parse(text: str, where: str) -> Iterator[tuple[str, str]]:
+    def _parse(text: str, where: str) -> Iterator[tuple[str, str, str]]:
         seen: set[str] = set()
         headers = list(_HEADER.finditer(text))
         if len(headers) != text.count("-- name:"):
@@ -31,7 +35,12 @@ class Statements(Mapping[str, str]):
             if name in seen:
                 raise ValueError(f"{where}: two statements are named {name}")
             seen.add(name)
-            yield name, f"/* {name} */ " + text[header.end() : end].strip().rstrip(";")
+            purpose = " ".join(header[2].replace("-- ", "").split())
+            yield name, purpose, f"/* {name} */ " + text[header.end() : end].strip().rstrip(";")
+
+    def purpose(self, name: str) -> str:
+        """The line that says what a statement is for."""
+        return self._purposes[name]
 
     def __getattr__(self, name: str) -> str:
         try:

@@ -3,8 +3,16 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from services.wallet.domain import Declined, Transfer, TransferKind, Wallet, WalletKey
-from shared.database import Connection
+from services.wallet.domain import (
+    DecidedChange,
+    Declined,
+    Hold,
+    Transfer,
+    TransferKind,
+    Wallet,
+    WalletKey,
+)
+from shared.database import Connection, Row
 from shared.sql import Statements
 
 sql = Statements("services.wallet")
@@ -59,10 +67,26 @@ async def find_transfers(
     }
 
 
-async def find_decided_charges(db: Connection, charge_ids: Collection[str]) -> set[str]:
+@dataclass(frozen=True, slots=True)
+class DecidedCharge:
+    """A charge that was granted (`amount` was taken) or declined (`amount` was asked for)."""
+
+    key: WalletKey
+    amount: int
+    granted: bool
+
+
+async def find_decided_charges(
+    db: Connection, charge_ids: Collection[str]
+) -> dict[str, DecidedCharge]:
     """Those of these charges that were granted or declined before."""
     rows = await db.fetch(sql.find_decided_charges, list(charge_ids))
-    return {row["charge_id"] for row in rows}
+    return {
+        row["charge_id"]: DecidedCharge(
+            WalletKey(row["account_id"], row["wallet"]), row["amount"], row["granted"]
+        )
+        for row in rows
+    }
 
 
 async def append_transfers(db: Connection, transfers: Sequence[Transfer]) -> list[Posted]:
@@ -102,3 +126,57 @@ async def append_declined_charges(db: Connection, declined: Sequence[Declined]) 
             [one.available for one in declined],
             [one.charge.at for one in declined],
         )
+
+
+async def lock_holds(db: Connection, hold_ids: Collection[str]) -> dict[str, Hold]:
+    """Lock those of these holds that exist. Their wallets are locked before."""
+    rows = await db.fetch(sql.lock_holds, list(hold_ids))
+    return {row["hold_id"]: Hold(**row) for row in rows}
+
+
+async def find_hold_changes(
+    db: Connection, change_ids: Collection[str]
+) -> dict[str, tuple[str, str, int]]:
+    """The hold, account and amount of those of these changes that were decided before."""
+    rows = await db.fetch(sql.find_hold_changes, list(change_ids))
+    return {row["change_id"]: (row["hold_id"], row["account_id"], row["amount"]) for row in rows}
+
+
+async def append_hold_changes(db: Connection, decided: Sequence[DecidedChange]) -> None:
+    """Remember decided changes."""
+    if decided:
+        await db.execute(
+            sql.append_hold_changes,
+            [one.change.change_id for one in decided],
+            [one.change.hold_id for one in decided],
+            [one.change.account_id for one in decided],
+            [one.change.amount for one in decided],
+            [one.decision for one in decided],
+            [one.change.reason for one in decided],
+            [one.change.at for one in decided],
+        )
+
+
+async def save_holds(db: Connection, holds: Sequence[Hold]) -> None:
+    """Set holds to what they are now; their wallets are locked and suffice."""
+    if holds:
+        await db.execute(
+            sql.save_holds,
+            [hold.hold_id for hold in holds],
+            [hold.account_id for hold in holds],
+            [hold.amount for hold in holds],
+            [hold.change_id for hold in holds],
+            [hold.changed_at for hold in holds],
+        )
+
+
+async def show_wallets(db: Connection, account_id: str) -> list[Row]:
+    """The wallets of an account, for people."""
+    return await db.fetch(sql.show_wallets, account_id)
+
+
+async def show_credit_history(
+    db: Connection, account_id: str, wallet: str, *, before: int | None = None, limit: int = 20
+) -> list[Row]:
+    """A wallet's history with its running balance, newest first, before a position."""
+    return await db.fetch(sql.show_credit_history, account_id, wallet, before, limit)
