@@ -28,7 +28,7 @@ from services.cli.publish import send, stamped
 from services.cli.setup import declare_queues, migrate_schemas
 from services.cli.story import BROKEN, Story
 from services.cli.tap import Heard, Tap, tapped
-from services.invoicing.store import shown as invoicing
+from services.invoicing import store as invoicing
 from services.registry import SERVICES
 from services.wallet import store as wallet
 from shared.database import Connection

@@ -19,7 +19,7 @@ from services.cli.console import (
     schema,
     table,
 )
-from services.invoicing.store import shown as invoicing
+from services.invoicing import store as invoicing
 from services.provisioning import store as provisioning
 from services.wallet import store as wallet
 from shared.database import Connection, Row
@@ -49,7 +49,7 @@ class Page:
 class Shown:
     """What is to be shown: one thing's fields, lists that belong to it, and the next page."""
 
-    row: Row | None
+    row: Row | Mapping[str, Any] | None
     lists: Mapping[str, Rows] = field(default_factory=dict)
     next_page: str | None = None
 
@@ -176,9 +176,8 @@ async def _run(db: Connection, period: str, _page: Page) -> Shown | None:
         run = await invoicing.show_run(db, period)
         if run is None:
             return None
-        totals = await invoicing.show_run_totals(db, period)
         quarantined = await invoicing.show_quarantine(db, period)
-    return Shown(run, {"totals": totals, "quarantined": quarantined})
+    return Shown(run, {"quarantined": quarantined})
 
 
 def _next(rows: Rows, page: Page, at: str, name: str) -> str | None:
