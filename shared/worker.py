@@ -1,8 +1,8 @@
 """A worker: consumes its service's queue, group by group, until it is told to stop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -10,12 +10,12 @@ from aio_pika.abc import AbstractConnection
 
 from shared import broker, metrics
 from shared.broker import TROUBLE, ChannelGone, Deliveries
-from shared.database import TRANSIENT, Pool, connect, pool
+from shared.database import TRANSIENT, Pool, pool
 from shared.dead_queue import drain
 from shared.failpoints import passing
 from shared.handling import Handling
 from shared.inbox import sql
-from shared.migrations import migrations_of, pending
+from shared.lifetime import beside, until_migrated
 from shared.relay import Relay
 from shared.service import Service
 from shared.settings import Settings
@@ -46,8 +46,7 @@ class Worker:
     async def run(self) -> None:
         """Work until stopped. What breaks meanwhile is made anew."""
         url = self._settings.database_url.get_secret_value()
-        await self._migrated(url)
-        if self._stopping.is_set():
+        if not await until_migrated(self.service, url, self._stopping):
             return
         async with (
             pool(url, self.service.name) as durable,
@@ -55,7 +54,7 @@ class Worker:
         ):
             relay = Relay(self.service.name, quick, self._settings)
             handling = Handling(self.service, durable, quick, self._settings)
-            async with _background(
+            async with beside(
                 relay.run(),
                 relay.poll(),
                 _again_and_again(_HOUSEKEEPING_S, lambda: self._forget(handling)),
@@ -67,23 +66,6 @@ class Worker:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(relay.drained(), self._settings.shutdown_s)
         log.info("worker stopped", service=self.service.name)
-
-    async def _migrated(self, url: str) -> None:
-        """Wait until the database has this release's schema; a worker never migrates."""
-        while not self._stopping.is_set():
-            try:
-                db = await connect(url)
-                try:
-                    missing = await pending(db, self.service.name, migrations_of(self.service.package))
-                finally:
-                    await db.close()
-                if not missing:
-                    return
-                log.warning("waiting for `cloudtill migrate`", service=self.service.name, missing=missing)
-            except TRANSIENT as error:
-                log.warning("waiting for Postgres", service=self.service.name, error=repr(error))
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), 2)
 
     async def _consume(self, handling: Handling, relay: Relay) -> None:
         """Keep a connection for consuming until stopped."""
@@ -132,30 +114,3 @@ async def _again_and_again(every_s: float, act: Callable[[], Awaitable[None]]) -
         with suppress(*TRANSIENT):
             await act()
         await asyncio.sleep(every_s)
-
-
-@asynccontextmanager
-async def _background(*tasks: Awaitable[None]) -> AsyncIterator[None]:
-    """Run tasks beside the body; one that ends with an error ends the worker."""
-    body = asyncio.current_task()
-    assert body is not None
-    failed: list[BaseException] = []
-
-    def ended(task: asyncio.Future[None]) -> None:
-        if not task.cancelled() and (error := task.exception()):
-            failed.append(error)
-            body.cancel()
-
-    running = [asyncio.ensure_future(task) for task in tasks]
-    for task in running:
-        task.add_done_callback(ended)
-    try:
-        yield
-    except asyncio.CancelledError:
-        if failed:
-            raise failed[0] from None
-        raise
-    finally:
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)

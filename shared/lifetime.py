@@ -1,0 +1,66 @@
+"""What everything that runs until it is told to stop has in common."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+import structlog
+
+from shared.database import TRANSIENT, connect
+from shared.migrations import migrations_of, pending
+from shared.service import Service
+
+log = structlog.get_logger()
+
+_LOOK_AGAIN_S: Final = 2
+
+
+async def until_migrated(service: Service, url: str, stopping: asyncio.Event) -> bool:
+    """Wait until the database has this release's schema; a worker never migrates.
+
+    Returns:
+        False if it is to stop before that.
+    """
+    while not stopping.is_set():
+        try:
+            db = await connect(url)
+            try:
+                missing = await pending(db, service.name, migrations_of(service.package))
+            finally:
+                await db.close()
+            if not missing:
+                return True
+            log.warning("waiting for `cloudtill migrate`", service=service.name, missing=missing)
+        except TRANSIENT as error:
+            log.warning("waiting for Postgres", service=service.name, error=repr(error))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), _LOOK_AGAIN_S)
+    return False
+
+
+@asynccontextmanager
+async def beside(*tasks: Awaitable[None]) -> AsyncIterator[None]:
+    """Run tasks beside the body; one that ends with an error ends the body too."""
+    body = asyncio.current_task()
+    assert body is not None
+    failed: list[BaseException] = []
+
+    def ended(task: asyncio.Future[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            failed.append(error)
+            body.cancel()
+
+    running = [asyncio.ensure_future(task) for task in tasks]
+    for task in running:
+        task.add_done_callback(ended)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if failed:
+            raise failed[0] from None
+        raise
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
