@@ -35,9 +35,7 @@ _DUE_AT_ONCE: Final = 500
 """Resources that one transaction takes; the rest has a message of its own."""
 
 
-async def product_published(
-    publications: Sequence[ProductPublished], db: Connection
-) -> list[Said]:
+async def product_published(publications: Sequence[ProductPublished], db: Connection) -> list[Said]:
     """Remember how a product is provisioned and how it expires, if its driver can work so."""
     said: list[Said] = []
     versions: list[ProductVersion] = []

@@ -76,8 +76,7 @@ async def lock_due_resources(
 ) -> dict[str, Resource]:
     """Lock resources to which something is due, or whose open request is overdue, by an instant.
 
-    Args:
-        at_most: of each of the two; fewer than this in all means that there are no more.
+    `at_most` of each of the two: fewer than that in all means that there are no more.
     """
     return _resources(await db.fetch(sql.lock_due_resources, until, at_most))
 

@@ -20,7 +20,7 @@ from services.provisioning.domain.lifecycle import (
     is_due,
     take_step,
 )
-from services.provisioning.domain.requests import Asked, Order, request_id_of
+from services.provisioning.domain.requests import Asked, Order
 from services.provisioning.domain.resources import (
     TAKEN_BACK_BY,
     Change,
@@ -40,6 +40,7 @@ from services.provisioning.drivers import (
     UnknownDriver,
     driver_of,
 )
+from shared.ids import derived_id
 from shared.messages import Later, Message, Said
 from shared.messages.items import Component
 from shared.messages.model import Action
@@ -201,7 +202,7 @@ class Work:
 
     def _undo(self, asked: Asked, at: datetime, cause: Message) -> None:
         if (action := TAKEN_BACK_BY.get(asked.action)) is not None:
-            request_id = request_id_of(asked.request_id, "taken_back")
+            request_id = derived_id("undo", asked.request_id)
             self._follow_up(self._resources[asked.resource_id], action, request_id, at, cause)
 
     def pass_time(self, resource_id: str, until: datetime, cause: Message) -> None:
@@ -264,7 +265,7 @@ class Work:
         self._put(resource)
         self.said.append(events.told(change, cause, asked))
         if change.follow_up is not None:
-            request_id = request_id_of(resource.resource_id, str(resource.version), "follow_up")
+            request_id = derived_id("follow-up", resource.resource_id, str(resource.version))
             self._follow_up(resource, change.follow_up, request_id, change.at, cause)
 
     def _follow_up(
@@ -304,9 +305,7 @@ class Work:
         self.requests[asked.request_id] = asked
 
 
-def _request(
-    asked: Asked, resource: Resource, components: tuple[Component, ...]
-) -> Request:
+def _request(asked: Asked, resource: Resource, components: tuple[Component, ...]) -> Request:
     return Request(
         request_id=asked.request_id,
         action=asked.action,

@@ -1,0 +1,1 @@
+"""Publishes the ticks: the only place that reads a clock."""

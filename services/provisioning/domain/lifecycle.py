@@ -108,9 +108,7 @@ def go_on_as_postpaid(resource: Resource) -> Change:
         next_step=None,
         next_due_at=None,
     )
-    return Change(
-        "converted", converted, resource.ends_at, follow_up="start" if was_off else None
-    )
+    return Change("converted", converted, resource.ends_at, follow_up="start" if was_off else None)
 
 
 def become_prepaid(resource: Resource, switched_at: datetime, grace: timedelta) -> Change:

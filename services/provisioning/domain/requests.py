@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from hashlib import blake2b
 from typing import Literal
 
 from services.provisioning.domain.resources import Resource
+from shared.ids import derived_id
 from shared.messages.items import PricedItem
 from shared.messages.model import Action
 
@@ -28,7 +28,7 @@ class Order:
     @property
     def request_id(self) -> str:
         """The id under which a driver is asked for it."""
-        return request_id_of(*self.key)
+        return derived_id("request", *self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +62,6 @@ class Asked:
     def answered_at(self, at: datetime, told_at: datetime) -> datetime:
         """When it was done, by a team's word: not before it was asked, nor after it was told."""
         return max(self.asked_at, min(at, told_at))
-
-
-def request_id_of(*names: str) -> str:
-    """An id derived from what is requested, so that the same is requested once."""
-    return blake2b("\n".join(names).encode(), digest_size=16).hexdigest()
 
 
 def new_resource(order: Order, account_id: str) -> Resource:

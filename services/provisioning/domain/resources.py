@@ -153,9 +153,12 @@ def _term_end(item: PricedItem, starts_at: datetime) -> datetime | None:
 
 
 def fulfil(item: PricedItem, resource: Resource, at: datetime, trash_days: int) -> Change | None:
-    """What becomes of a resource when what was ordered was done at `at` (domain 5).
+    """What becomes of a resource when what was ordered was done (domain 5).
 
     Args:
+        item: what was ordered.
+        resource: as it is now.
+        at: when it was done.
         trash_days: how long the product keeps what was deleted; 0: not at all.
 
     Returns:

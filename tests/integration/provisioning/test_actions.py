@@ -202,13 +202,37 @@ async def test_a_resource_of_another_account_is_not_touched(open_database: OpenD
 
 
 async def test_no_resource_has_two_open_requests(open_database: OpenDatabase) -> None:
-    with pytest.raises(asyncpg.UniqueViolationError):
-        async with open_database("provisioning") as db:
-            await _running(db, "message")
-            await handle(db, confirmed(item("stop"), order_id="ord-2", at=LATER))
-            await db.execute(
-                "insert into request (request_id, resource_id, account_id, action, order_id,"
-                " item_id, item, driver, asked_at) select 'other', resource_id, account_id,"
-                " action, 'ord-3', item_id, item, driver, asked_at from request"
-                " where outcome is null"
-            )
+    async with open_database("provisioning") as db:
+        await _running(db, "message")
+        await handle(db, confirmed(item("stop"), order_id="ord-2", at=LATER))
+        another = (
+            "insert into request (request_id, resource_id, account_id, action, order_id, item_id,"
+            " item, driver, asked_at) select 'another', resource_id, account_id, action, 'ord-3',"
+            " item_id, item, driver, asked_at from request where outcome is null"
+        )
+        savepoint = db.transaction()
+        await savepoint.start()
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await db.execute(another)
+        await savepoint.rollback()
+
+
+async def test_a_concluded_request_is_not_concluded_again(open_database: OpenDatabase) -> None:
+    async with open_database("provisioning") as db:
+        await _running(db)
+        savepoint = db.transaction()
+        await savepoint.start()
+        with pytest.raises(asyncpg.RestrictViolationError):
+            await db.execute("update request set outcome = 'failed'")
+        await savepoint.rollback()
+
+
+async def test_what_is_deleted_does_not_come_back(open_database: OpenDatabase) -> None:
+    async with open_database("provisioning") as db:
+        await _running(db)
+        await handle(db, confirmed(item("delete"), order_id="ord-2", at=LATER))
+        savepoint = db.transaction()
+        await savepoint.start()
+        with pytest.raises(asyncpg.RestrictViolationError):
+            await db.execute("update resource set state = 'active'")
+        await savepoint.rollback()

@@ -84,9 +84,7 @@ async def test_an_order_for_a_product_not_yet_known_waits(open_database: OpenDat
 
 async def test_an_order_of_several_actions_is_put_away(open_database: OpenDatabase) -> None:
     async with open_database("provisioning") as db:
-        answers = await handle(
-            db, published(), paid(item(), item("renew", resource_id="vm-2"))
-        )
+        answers = await handle(db, published(), paid(item(), item("renew", resource_id="vm-2")))
     assert refusals(answers) == ["mixed_actions"]
 
 
