@@ -1,7 +1,7 @@
 """The envelope of contract.md: a CloudEvents 1.0 event in structured JSON mode."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
@@ -30,18 +30,21 @@ class Envelope:
     ) -> "Envelope":
         """The envelope of a message caused by this one; its id is derived, so that handling again
         says the same again."""
-        said = f"{self.source}\n{self.id}\n{type}\n{key}"
-        return replace(
-            self,
-            id=blake2b(said.encode(), digest_size=16).hexdigest(),
+        return Envelope(
+            id=self.derived_id(type, key),
             source=source,
             type=type,
             time=at or self.time,
             subject=subject or self.subject,
             correlation_id=self.correlation_id or self.id,
             causation_id=self.id,
-            attempt=0,
+            traceparent=self.traceparent,
         )
+
+    def derived_id(self, type: str, key: str = "") -> str:
+        """The id of what this message causes: the same each time it is handled."""
+        said = f"{self.source}\n{self.id}\n{type}\n{key}"
+        return blake2b(said.encode(), digest_size=16).hexdigest()
 
     def around(self, data: bytes) -> bytes:
         """The whole event as JSON, `data` being JSON already."""

@@ -1,4 +1,4 @@
-"""What may be taken from a wallet: pure rules (domain 1, 6, 11.1)."""
+"""What may be taken from a wallet, and what is held in it: pure rules (domain 1, 6, 8, 11.1)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -6,13 +6,15 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 TransferKind = Literal["top_up", "refund", "charge", "grant", "expiry"]
+WalletKind = Literal["credit", "poc"]
+HoldDecision = Literal["held", "released", "declined", "superseded"]
 
 
 class WalletKey(NamedTuple):
     """One wallet of one account."""
 
     account_id: str
-    wallet: str
+    wallet: WalletKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +102,82 @@ def decide_charges(
             )
         )
     return granted, declined
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Credit held for one purpose, and the change that made it so."""
+
+    hold_id: str
+    account_id: str
+    amount: int
+    change_id: str
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HoldChange:
+    """A command to set what is held under an id to `amount`, or to release it."""
+
+    change_id: str
+    hold_id: str
+    account_id: str
+    amount: int
+    reason: str
+    at: datetime
+    releases: bool = False
+
+    @property
+    def key(self) -> WalletKey:
+        return WalletKey(self.account_id, "credit")
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedChange:
+    """What became of a change, and the wallet after it. `freed` is what was held before it."""
+
+    change: HoldChange
+    decision: HoldDecision
+    freed: int
+    balance: int
+    held: int
+
+
+def decide_hold_changes(
+    changes: Iterable[HoldChange],
+    wallets: Mapping[WalletKey, Wallet],
+    holds: Mapping[str, Hold],
+) -> tuple[list[DecidedChange], list[Hold]]:
+    """Set holds to what is wanted, all or nothing, as far as credit is available (domain 8).
+
+    Changes count in the order of business time, and of their ids at the same time: what is older
+    than the change that was applied last has nothing to say any more.
+
+    Args:
+        changes: commands whose wallets are all in `wallets`.
+        wallets: the locked wallets.
+        holds: the locked holds, as far as they exist.
+
+    Returns:
+        Every change with its decision, and the holds that are different now.
+    """
+    held = {key: wallet.held for key, wallet in wallets.items()}
+    current = dict(holds)
+    decided: list[DecidedChange] = []
+    for change in sorted(changes, key=lambda one: (one.at, one.change_id)):
+        before = current.get(change.hold_id)
+        freed = before.amount if before else 0
+        balance = wallets[change.key].balance
+        decision: HoldDecision = "released" if change.releases else "held"
+        if before and (change.at, change.change_id) < (before.changed_at, before.change_id):
+            decision = "superseded"
+        elif held[change.key] - freed + change.amount > balance and change.amount > freed:
+            decision = "declined"
+        else:
+            held[change.key] += change.amount - freed
+            current[change.hold_id] = Hold(
+                change.hold_id, change.account_id, change.amount, change.change_id, change.at
+            )
+        decided.append(DecidedChange(change, decision, freed, balance, held[change.key]))
+    changed = [hold for hold_id, hold in current.items() if holds.get(hold_id) != hold]
+    return decided, changed

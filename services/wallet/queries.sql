@@ -19,10 +19,12 @@ from transfer
 where kind = $1 and transfer_id = any($2::text[]);
 
 -- name: find_decided_charges
--- The charges that were granted or declined before.
-select transfer_id as charge_id from transfer where kind = 'charge' and transfer_id = any($1::text[])
+-- The charges that were granted or declined before, with what was taken, or asked for.
+select transfer_id as charge_id, account_id, wallet, amount, true as granted
+from transfer where kind = 'charge' and transfer_id = any($1::text[])
 union all
-select charge_id from declined_charge where charge_id = any($1::text[]);
+select charge_id, account_id, wallet, amount, false
+from declined_charge where charge_id = any($1::text[]);
 
 -- name: append_transfers
 -- Post transfers in their order and move the balances; one row out for each, with the balance after it.
@@ -44,10 +46,11 @@ with input as (
               w.balance - d.delta as balance_before, w.transfers - d.transfers as transfers_before
 ), posted as (
     insert into transfer (kind, transfer_id, account_id, wallet, position, debit_side, credit_side,
-                          amount, currency, balance_after, reason, at)
+                          amount, currency, balance_before, balance_after, reason, at)
     select i.kind, i.transfer_id, i.account_id, i.wallet,
            m.transfers_before + row_number() over history,
            i.debit_side, i.credit_side, i.amount, m.currency,
+           m.balance_before + sum(i.delta) over history - i.delta,
            m.balance_before + sum(i.delta) over history,
            i.reason, i.at
     from input i join moved m using (account_id, wallet)
@@ -61,6 +64,45 @@ from posted p join moved m using (account_id, wallet);
 -- Remember that these charges were declined.
 insert into declined_charge (charge_id, account_id, wallet, amount, available, at)
 select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::timestamptz[]);
+
+-- name: lock_holds
+-- The holds with these ids; their wallets are locked.
+select hold_id, account_id, amount, change_id, changed_at
+from hold where hold_id = any($1::text[])
+order by hold_id
+for no key update;
+
+-- name: find_hold_changes
+-- The changes of holds that were decided before.
+select change_id, hold_id, account_id, amount, decision
+from hold_change where change_id = any($1::text[]);
+
+-- name: append_hold_changes
+-- Remember what was decided on changes of holds.
+insert into hold_change (change_id, hold_id, account_id, amount, decision, reason, at)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[],
+                     $7::timestamptz[]);
+
+-- name: save_holds
+-- Set holds to what they are now, and what their wallets hold with them.
+with input as (
+    select *
+    from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::timestamptz[])
+        as t (hold_id, account_id, amount, change_id, changed_at)
+), moved as (
+    update wallet w
+    set held = w.held + d.delta
+    from (
+        select i.account_id, sum(i.amount - coalesce(h.amount, 0))::bigint as delta
+        from input i left join hold h using (hold_id)
+        group by i.account_id
+    ) d
+    where w.account_id = d.account_id and w.wallet = 'credit' and d.delta <> 0
+)
+insert into hold (hold_id, account_id, amount, change_id, changed_at)
+select hold_id, account_id, amount, change_id, changed_at from input
+on conflict (hold_id) do update
+set amount = excluded.amount, change_id = excluded.change_id, changed_at = excluded.changed_at;
 
 -- name: show_wallets
 -- The wallets of an account, for people.

@@ -47,7 +47,8 @@ class WalletRelease(Message):
 
 
 class _WalletEvent(Message):
-    """The state of a wallet after a change. `reference` is the id of what changed it."""
+    """The state of a wallet after a change. `reference` is the id of what changed it; where that
+    is a hold, `change_id` is its command's."""
 
     account_id: Id
     wallet: WalletKind
@@ -57,6 +58,7 @@ class _WalletEvent(Message):
     available: Amount
     reason: Id
     reference: Id
+    change_id: Id | None = None
 
 
 class WalletCredited(_WalletEvent):

@@ -4,34 +4,38 @@ create table wallet (
     account_id text not null,
     wallet     text not null check (wallet in ('credit', 'poc')),
     currency   text not null,
-    balance    bigint not null default 0,
-    held       bigint not null default 0,
+    balance    bigint not null default 0 check (balance <= 1000000000000000),
+    held       bigint not null default 0 check (held >= 0),
     transfers  bigint not null default 0 check (transfers >= 0),
     primary key (account_id, wallet),
-    check (held >= 0),
-    check (balance >= held)
+    unique (account_id, wallet, currency),
+    check (balance >= held),
+    check (transfers > 0 or balance = 0)
 ) with (fillfactor = 70);
 
 -- The ledger: each row moves an amount from one side to the other, so that it balances by
 -- construction. One side is the account's wallet, the other where money comes from or goes to.
 create table transfer (
-    kind          text not null check (kind in ('top_up', 'refund', 'charge', 'grant', 'expiry')),
-    transfer_id   text not null,
-    account_id    text not null,
-    wallet        text not null,
-    position      bigint not null check (position > 0),
-    debit_side    text not null,
-    credit_side   text not null,
-    amount        bigint not null check (amount > 0),
-    currency      text not null,
-    balance_after bigint not null check (balance_after >= 0),
-    reason        text not null,
-    at            timestamptz not null,
-    recorded_at   timestamptz not null default now(),
+    kind           text not null check (kind in ('top_up', 'refund', 'charge', 'grant', 'expiry')),
+    transfer_id    text not null,
+    account_id     text not null,
+    wallet         text not null,
+    position       bigint not null check (position > 0),
+    debit_side     text not null,
+    credit_side    text not null,
+    amount         bigint not null check (amount > 0),
+    currency       text not null,
+    balance_before bigint not null check (balance_before >= 0),
+    balance_after  bigint not null check (balance_after >= 0),
+    reason         text not null,
+    at             timestamptz not null,
+    recorded_at    timestamptz not null default now(),
     primary key (kind, transfer_id),
     unique (account_id, wallet, position),
-    foreign key (account_id, wallet) references wallet,
-    check ((debit_side = 'wallet') <> (credit_side = 'wallet'))
+    foreign key (account_id, wallet, currency) references wallet (account_id, wallet, currency),
+    check ((debit_side = 'wallet') <> (credit_side = 'wallet')),
+    check (balance_after = balance_before + case when credit_side = 'wallet' then amount else -amount end),
+    check (position > 1 or balance_before = 0)
 );
 
 -- Charges that were declined: a charge is decided once, also where its command comes again later.
@@ -46,6 +50,33 @@ create table declined_charge (
     check (available < amount)
 );
 
+-- Credit that is held: still the user's, but for one purpose only (domain 8). The change that was
+-- applied last, by business time, is the one that counts.
+create table hold (
+    hold_id    text primary key,
+    account_id text not null,
+    wallet     text not null default 'credit' check (wallet = 'credit'),
+    amount     bigint not null check (amount >= 0),
+    change_id  text not null,
+    changed_at timestamptz not null,
+    foreign key (account_id, wallet) references wallet
+) with (fillfactor = 70);
+create index hold_of_wallet on hold (account_id, wallet);
+
+-- What was decided on each command to hold or to release: once, also where it comes again later.
+create table hold_change (
+    change_id  text primary key,
+    hold_id    text not null,
+    account_id text not null,
+    wallet     text not null default 'credit' check (wallet = 'credit'),
+    amount     bigint not null check (amount >= 0),
+    decision   text not null check (decision in ('held', 'released', 'declined', 'superseded')),
+    reason     text not null,
+    at         timestamptz not null,
+    foreign key (account_id, wallet) references wallet,
+    check (decision <> 'released' or amount = 0)
+);
+
 -- Nothing is ever updated away (domain 11.6).
 create function refuse_change() returns trigger language plpgsql as $$
 begin
@@ -53,3 +84,111 @@ begin
 end $$;
 create trigger transfer_is_append_only before update or delete or truncate on transfer
     for each statement execute function refuse_change();
+create trigger declined_charge_is_append_only before update or delete or truncate on declined_charge
+    for each statement execute function refuse_change();
+create trigger hold_change_is_append_only before update or delete or truncate on hold_change
+    for each statement execute function refuse_change();
+
+-- A wallet's balance is the sum of its transfers (domain 11.1), by induction: each transfer begins
+-- where the one before it ended, the first at 0, and the wallet stands where its last one ended.
+-- A position is taken once, so two workers can't both continue from the same place.
+-- Checked a statement at a time, not a row at a time: a posting moves wallets and appends
+-- transfers in one statement, of which these triggers see the end.
+create function transfers_continue() returns trigger language plpgsql as $$
+declare
+    broken text;
+begin
+    select format('%s/%s at %s', a.account_id, a.wallet, a.position) into broken
+    from added a
+    left join transfer t on t.account_id = a.account_id and t.wallet = a.wallet
+                        and t.position = a.position - 1
+    where a.position > 1 and t.balance_after is distinct from a.balance_before
+    limit 1;
+    if found then
+        raise exception 'a transfer does not begin where the one before it ended: %', broken
+            using errcode = 'integrity_constraint_violation';
+    end if;
+    select format('%s/%s', w.account_id, w.wallet) into broken
+    from (select distinct on (account_id, wallet) account_id, wallet, position, balance_after
+          from added order by account_id, wallet, position desc) a
+    join wallet w using (account_id, wallet)
+    where w.transfers <> a.position or w.balance <> a.balance_after
+    limit 1;
+    if found then
+        raise exception 'a wallet does not stand where its last transfer ended: %', broken
+            using errcode = 'integrity_constraint_violation';
+    end if;
+    return null;
+end $$;
+create trigger transfers_continue after insert on transfer referencing new table as added
+    for each statement execute function transfers_continue();
+
+create function wallet_stands() returns trigger language plpgsql as $$
+declare
+    broken text;
+begin
+    select format('%s/%s', c.account_id, c.wallet) into broken
+    from changed c
+    left join transfer last on last.account_id = c.account_id and last.wallet = c.wallet
+                           and last.position = c.transfers
+    where c.transfers > 0 and last.balance_after is distinct from c.balance
+       or exists (select from transfer later where later.account_id = c.account_id
+                  and later.wallet = c.wallet and later.position = c.transfers + 1)
+    limit 1;
+    if found then
+        raise exception 'a wallet does not stand where its last transfer ended: %', broken
+            using errcode = 'integrity_constraint_violation';
+    end if;
+    select format('%s/%s', c.account_id, c.wallet) into broken
+    from changed c
+    where c.held <> (select coalesce(sum(h.amount), 0) from hold h
+                     where h.account_id = c.account_id and h.wallet = c.wallet)
+    limit 1;
+    if found then
+        raise exception 'what a wallet holds is not the sum of its holds: %', broken
+            using errcode = 'integrity_constraint_violation';
+    end if;
+    return null;
+end $$;
+create trigger new_wallet_stands after insert on wallet referencing new table as changed
+    for each statement execute function wallet_stands();
+create trigger wallet_stands after update on wallet referencing new table as changed
+    for each statement execute function wallet_stands();
+
+-- What a wallet holds is the sum of its holds.
+create function holds_add_up() returns trigger language plpgsql as $$
+declare
+    broken text;
+begin
+    select format('%s/%s', w.account_id, w.wallet) into broken
+    from (select distinct account_id, wallet from changed) c
+    join wallet w using (account_id, wallet)
+    where w.held <> (select coalesce(sum(h.amount), 0) from hold h
+                     where h.account_id = w.account_id and h.wallet = w.wallet)
+    limit 1;
+    if found then
+        raise exception 'what a wallet holds is not the sum of its holds: %', broken
+            using errcode = 'integrity_constraint_violation';
+    end if;
+    return null;
+end $$;
+create trigger new_holds_add_up after insert on hold referencing new table as changed
+    for each statement execute function holds_add_up();
+create trigger holds_add_up after update on hold referencing new table as changed
+    for each statement execute function holds_add_up();
+
+-- A hold stays with the account it was opened for, and is set to 0 instead of deleted.
+create function hold_stays() returns trigger language plpgsql as $$
+begin
+    raise exception 'a hold stays where it is' using errcode = 'restrict_violation';
+end $$;
+create trigger hold_is_kept before delete or truncate on hold
+    for each statement execute function hold_stays();
+create trigger hold_stays before update of hold_id, account_id, wallet on hold
+    for each row when ((old.hold_id, old.account_id, old.wallet)
+                       is distinct from (new.hold_id, new.account_id, new.wallet))
+    execute function hold_stays();
+create trigger wallet_stays before update of account_id, wallet, currency on wallet
+    for each row when ((old.account_id, old.wallet, old.currency)
+                       is distinct from (new.account_id, new.wallet, new.currency))
+    execute function hold_stays();
