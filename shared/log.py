@@ -6,6 +6,12 @@ import sys
 import structlog
 
 
+_tracebacks = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
+"""Without the values of variables, which are customers' data."""
+
+
 def configure(level: str, style: str) -> None:
     """Set up structlog for this process, on stderr.
 
@@ -24,7 +30,7 @@ def configure(level: str, style: str) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks if not people else _keep,
+            _tracebacks if not people else _keep,
             renderer,
         ],
         cache_logger_on_first_use=True,

@@ -51,11 +51,12 @@ async def _not_known(
     said: list[Said] = []
     for order in placed:
         fingerprint = blake2b(order.model_dump_json().encode(), digest_size=16).digest()
-        earlier = known.setdefault(order.order_id, fingerprint)
-        if earlier != fingerprint:
-            said.append(Refused(order, "id_reused", f"order {order.order_id} had another content"))
-        elif not any(one.order_id == order.order_id for one, _ in fresh):
+        earlier = known.get(order.order_id)
+        if earlier is None:
+            known[order.order_id] = fingerprint
             fresh.append((order, fingerprint))
+        elif earlier != fingerprint:
+            said.append(Refused(order, "id_reused", f"order {order.order_id} had another content"))
     return fresh, said
 
 
