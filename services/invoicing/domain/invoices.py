@@ -1,9 +1,12 @@
 """Invoices that are paid before they are issued (domain 2.4), and what numbers look like."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from shared.ids import derived_id
+from shared.messages.invoicing import INVOICES_IN_A_MESSAGE
 from shared.messages.items import PricedItem
 from shared.messages.provisioning import (
     ResourceEvent,
@@ -12,6 +15,9 @@ from shared.messages.provisioning import (
     ResourceRenewed,
     ResourceResized,
 )
+
+MESSAGE_CHARACTERS: Final = 500_000
+"""A message of invoices is no longer than this, unless it has only one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +89,19 @@ def series_name(year: int, place: int) -> str:
 def numbered(series: str, number: int) -> str:
     """An invoice's number as people see it: `2026A-0000001`."""
     return f"{series}-{number:07d}"
+
+
+def in_messages(written: Iterable[str]) -> Iterator[list[str]]:
+    """Divide written invoices among messages: as many in each as it may have, in their order."""
+    some: list[str] = []
+    characters = 0
+    for one in written:
+        if some and (
+            len(some) == INVOICES_IN_A_MESSAGE or characters + len(one) > MESSAGE_CHARACTERS
+        ):
+            yield some
+            some, characters = [], 0
+        some.append(one)
+        characters += len(one)
+    if some:
+        yield some

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from services.invoicing.domain.invoices import in_messages
 from services.invoicing.domain.usage import months_to_close
 from services.invoicing.handlers.giving_back import give_back
 from services.invoicing.store import invoices, month
@@ -126,10 +127,10 @@ async def _close(
 
 
 async def _tell(due: BillingMonth, issued: Issued, cause: Message, db: Connection) -> list[Said]:
-    batches = await invoices.write_invoices(db, issued.numbers)
+    written = await invoices.write_invoices(db, issued.numbers)
     told: list[Said] = [
-        WrittenInvoicesIssued.of(str(due), batch.body).because(cause, key=f"{due}/{place}")
-        for place, batch in enumerate(batches)
+        WrittenInvoicesIssued.of(str(due), ",".join(some)).because(cause, key=f"{due}/{place}")
+        for place, some in enumerate(in_messages(written))
     ]
     return told + await give_back(issued.numbers, cause, db)
 

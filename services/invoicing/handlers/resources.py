@@ -196,7 +196,7 @@ async def _tell_final(
     numbers: Numbers, events: dict[str, ResourceEvent], db: Connection
 ) -> list[Said]:
     said: list[Said] = []
-    for written in await invoices.write_invoices(db, numbers, in_a_batch=1):
-        invoice = InvoiceIssued.model_validate_json(written.body)
+    for written in await invoices.write_invoices(db, numbers):
+        invoice = InvoiceIssued.model_validate_json(written)
         said.append(invoice.because(events[invoice.resource_id], key=invoice.invoice_id))
     return said + await give_back(numbers, next(iter(events.values())), db)

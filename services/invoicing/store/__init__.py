@@ -1,1 +1,27 @@
 """Invoicing's SQL: sets of rows in, sets of rows out."""
+
+from services.invoicing.store.show import (
+    find_gaps,
+    find_rerun,
+    show_invoice,
+    show_invoice_payments,
+    show_invoices,
+    show_lines,
+    show_quarantine,
+    show_run,
+    show_segments,
+    show_use,
+)
+
+__all__ = [
+    "find_gaps",
+    "find_rerun",
+    "show_invoice",
+    "show_invoice_payments",
+    "show_invoices",
+    "show_lines",
+    "show_quarantine",
+    "show_run",
+    "show_segments",
+    "show_use",
+]

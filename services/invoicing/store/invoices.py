@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from services.invoicing.domain.invoices import PaidInvoice, series_name
 from shared.database import Connection
-from shared.messages.invoicing import INVOICES_IN_A_MESSAGE
 from shared.sql import Statements
 
 sql = Statements("services.invoicing.store", "invoices.sql")
@@ -33,14 +32,6 @@ class Owed:
     amount: int
     order_id: str
     item_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Invoices as JSON objects with commas between, in the order of their numbers."""
-
-    invoices: int
-    body: str
 
 
 async def lock_series(db: Connection, year: int) -> tuple[str, int]:
@@ -116,14 +107,10 @@ async def append_paid_invoices(
     return Numbers(series, first, first + len(invoices))
 
 
-async def write_invoices(
-    db: Connection, numbers: Numbers, in_a_batch: int = INVOICES_IN_A_MESSAGE
-) -> list[Batch]:
-    """Invoices just issued, as JSON that Postgres writes."""
-    rows = await db.fetch(
-        sql.write_invoices, numbers.series, numbers.first, numbers.end, in_a_batch
-    )
-    return [Batch(row["invoices"], row["body"]) for row in rows]
+async def write_invoices(db: Connection, numbers: Numbers) -> list[str]:
+    """Invoices just issued, each a JSON object that Postgres writes."""
+    rows = await db.fetch(sql.write_invoices, numbers.series, numbers.first, numbers.end)
+    return [row["body"] for row in rows]
 
 
 async def find_owed_to_customers(db: Connection, numbers: Numbers) -> list[Owed]:

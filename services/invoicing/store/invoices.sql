@@ -52,9 +52,8 @@ from unnest($17::text[], $18::integer[], $19::text[], $20::text[], $21::numeric[
           amount, vat, vat_rate, vat_included, period_from, period_to);
 
 -- name: write_invoices
--- The invoices with a run of numbers as JSON, as messages carry them, up to $4 of them in a row.
-select (number - $2::bigint) / $4::integer as batch, count(*)::integer as invoices,
-       string_agg(json_strip_nulls(json_build_object(
+-- The invoices with a run of numbers as JSON, as messages carry them, in the order of the numbers.
+select json_strip_nulls(json_build_object(
            'invoice_id', invoice_id,
            'number', series || '-' || lpad(number::text, greatest(7, length(number::text)), '0'),
            'account_id', account_id, 'resource_id', resource_id, 'kind', kind,
@@ -64,7 +63,7 @@ select (number - $2::bigint) / $4::integer as batch, count(*)::integer as invoic
            'lines', lines, 'discount', discount, 'net', net, 'vat', vat, 'gross', gross,
            'currency', currency,
            'due_at', to_char(due_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-       ))::text, ',' order by number) as body
+       ))::text as body
 from invoice i
 cross join lateral (
     select json_agg(json_build_object(
@@ -78,8 +77,7 @@ cross join lateral (
     from invoice_line l where l.invoice_id = i.invoice_id
 ) line
 where series = $1 and number >= $2 and number < $3
-group by batch
-order by batch;
+order by number;
 
 -- name: find_owed_to_customers
 -- The invoices with a run of numbers that came out below 0, and what created their resources.
