@@ -1,0 +1,104 @@
+"""docker-compose.yml and the image name services, settings and files that exist."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from services.registry import SERVICES
+from shared.settings import Settings
+
+ROOT = Path(__file__).parents[3]
+WORKERS = {*SERVICES, "scheduler"}
+SERVERS = {"rabbitmq", "postgres"}
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    """docker-compose.yml with its anchors and merges resolved."""
+    loaded: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def dockerfile() -> str:
+    """deploy/Dockerfile, its continued lines joined."""
+    return (ROOT / "deploy/Dockerfile").read_text().replace("\\\n", " ")
+
+
+def test_each_service_has_its_worker_and_there_are_no_others(compose: dict[str, Any]) -> None:
+    assert compose["services"].keys() == WORKERS | SERVERS | {"setup"}
+    for name in WORKERS:
+        assert compose["services"][name]["command"] == ["run", name]
+
+
+def test_workers_start_after_setup_and_healthy_servers(compose: dict[str, Any]) -> None:
+    for name in WORKERS:
+        assert compose["services"][name]["depends_on"] == {
+            "setup": {"condition": "service_completed_successfully"},
+            "rabbitmq": {"condition": "service_healthy"},
+            "postgres": {"condition": "service_healthy"},
+        }
+    for name in SERVERS:
+        assert compose["services"][name]["healthcheck"]["test"][0] == "CMD"
+
+
+def test_a_worker_can_be_scaled(compose: dict[str, Any]) -> None:
+    for name in WORKERS:
+        assert not compose["services"][name].keys() & {"container_name", "ports", "hostname"}
+
+
+def test_servers_are_published_to_this_machine_only(compose: dict[str, Any]) -> None:
+    for name in SERVERS:
+        for port in compose["services"][name]["ports"]:
+            assert port.startswith("127.0.0.1:")
+
+
+def test_settings_are_those_of_the_program(compose: dict[str, Any], dockerfile: str) -> None:
+    known = {f"CLOUDTILL_{name.upper()}" for name in Settings.model_fields}
+    named = set(re.findall(r"CLOUDTILL_[A-Z_]+", dockerfile))
+    for name in WORKERS | {"setup"}:
+        named |= compose["services"][name]["environment"].keys()
+    assert {"CLOUDTILL_AMQP_URL", "CLOUDTILL_DATABASE_URL", "CLOUDTILL_OPS_PORT"} <= named <= known
+
+
+def test_a_worker_may_finish_before_it_is_killed(compose: dict[str, Any]) -> None:
+    worker_gives_up_after_s = 2 * Settings().shutdown_s
+    for name in WORKERS:
+        grace = compose["services"][name]["stop_grace_period"]
+        assert float(grace.removesuffix("s")) > worker_gives_up_after_s
+
+
+def test_every_volume_is_declared(compose: dict[str, Any]) -> None:
+    used = {
+        volume.partition(":")[0]
+        for name in SERVERS
+        for volume in compose["services"][name]["volumes"]
+    }
+    assert compose["volumes"].keys() == used
+
+
+def test_the_image_is_built_from_files_that_exist_and_are_let_in(
+    compose: dict[str, Any], dockerfile: str
+) -> None:
+    let_in = set(re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
+    copied = {
+        source
+        for line in re.findall(r"^COPY (?!--from)(.+)$", dockerfile, re.MULTILINE)
+        for source in line.split()[:-1]
+    }
+    assert copied == let_in
+    for path in copied:
+        assert (ROOT / path).exists()
+    for name in WORKERS | {"setup"}:
+        build = compose["services"][name]["build"]
+        assert (ROOT / build["context"] / build["dockerfile"]).is_file()
+
+
+def test_the_image_does_not_run_as_root(dockerfile: str) -> None:
+    last_stage = dockerfile.rpartition("\nFROM ")[2]
+    user = re.search(r"^USER (\d+)$", last_stage, re.MULTILINE)
+    assert user
+    assert int(user[1]) > 0
