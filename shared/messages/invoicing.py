@@ -128,6 +128,16 @@ class MonthRangeDue(Message):
     next_account: str | None = None
 
 
+class InvoicePaymentsDue(Message):
+    """See to the open invoices of a range of accounts, on the day of the message (domain 4)."""
+
+    type: ClassVar[str] = "invoice.payments_due"
+    source: ClassVar[str] = _SOURCE
+
+    first_account: str
+    next_account: str | None = None
+
+
 class MonthRangeClosed(Message):
     """One range of accounts of a month's run is done: invoicing looks whether all are."""
 

@@ -6,8 +6,16 @@ from services.invoicing.handlers.catalogue import (
     product_published,
 )
 from services.invoicing.handlers.month import month_range_closed, month_range_due, tick_month
+from services.invoicing.handlers.payments import (
+    invoice_payment_requested,
+    invoice_payments_due,
+    payment_confirmed,
+    payment_failed,
+    tick_day,
+)
 from services.invoicing.handlers.resources import resource_changed
-from shared.messages.invoicing import MonthRangeClosed, MonthRangeDue
+from shared.messages.billing import PaymentConfirmed, PaymentFailed
+from shared.messages.invoicing import InvoicePaymentsDue, MonthRangeClosed, MonthRangeDue
 from shared.messages.provisioning import (
     ResourceConverted,
     ResourceDeleted,
@@ -20,8 +28,13 @@ from shared.messages.provisioning import (
     ResourceStopped,
     ResourceSuspended,
 )
-from shared.messages.scheduler import TickMonth
-from shared.messages.upstream import AccountRegistered, PricePublished, ProductPublished
+from shared.messages.scheduler import TickDay, TickMonth
+from shared.messages.upstream import (
+    AccountRegistered,
+    InvoicePaymentRequested,
+    PricePublished,
+    ProductPublished,
+)
 from shared.service import Handlers
 
 HANDLERS: Handlers = {
@@ -38,6 +51,11 @@ HANDLERS: Handlers = {
     ResourceDeleted: resource_changed,
     ResourceReleased: resource_changed,
     ResourceConverted: resource_changed,
+    PaymentConfirmed: payment_confirmed,
+    PaymentFailed: payment_failed,
+    InvoicePaymentRequested: invoice_payment_requested,
+    TickDay: tick_day,
+    InvoicePaymentsDue: invoice_payments_due,
     TickMonth: tick_month,
     MonthRangeDue: month_range_due,
     MonthRangeClosed: month_range_closed,

@@ -34,9 +34,8 @@ create unique index invoice_payment_chain on invoice_payment (invoice_id, paid_b
 create trigger invoice_payment_is_append_only before update or delete or truncate on invoice_payment
     for each statement execute function refuse_change();
 
--- The days on which an account's invoices were seen to: once a day (domain 4).
+-- The last day on which an account's open invoices were seen to: once a day (domain 4).
 create table payment_day (
-    account_id text collate "C" not null,
-    day        date not null,
-    primary key (account_id, day)
-);
+    account_id text collate "C" primary key,
+    day        date not null
+) with (fillfactor = 70);

@@ -1,0 +1,162 @@
+"""What is collected and paid of invoices."""
+
+from collections.abc import Collection as Many
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final, Literal
+
+from services.invoicing.domain.invoices import numbered
+from services.invoicing.domain.payments import Balance, Collection, Settled
+from shared.database import Connection
+from shared.messages.billing import PaymentConfirmed
+from shared.sql import Statements
+
+sql = Statements("services.invoicing.store", "payments.sql")
+
+ACCOUNTS_IN_A_RANGE: Final = 500
+Outcome = Literal["confirmed", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """What an account has not paid by its due date: of how many invoices, since when, and the
+    numbers of the oldest."""
+
+    account_id: str
+    currency: str
+    invoices: int
+    outstanding: int
+    due_since: datetime
+    numbers: Sequence[str]
+
+
+async def lock_balances(db: Connection, invoice_ids: Many[str]) -> dict[str, Balance]:
+    """Hold what is paid and being collected of those of these invoices that exist."""
+    rows = await db.fetch(sql.lock_balances, sorted(set(invoice_ids)))
+    return {
+        row["invoice_id"]: Balance(
+            invoice_id=row["invoice_id"],
+            number=numbered(row["series"], row["number"]),
+            account_id=row["account_id"],
+            currency=row["currency"],
+            gross=row["gross"],
+            paid=row["paid"],
+            reserved=row["reserved"],
+            order_id=row["order_id"],
+            item_id=row["item_id"],
+        )
+        for row in rows
+    }
+
+
+async def save_balances(db: Connection, balances: Many[Balance]) -> None:
+    """Keep what is paid and being collected of invoices that are held."""
+    if balances:
+        await db.execute(
+            sql.save_balances,
+            [one.invoice_id for one in balances],
+            [one.paid for one in balances],
+            [one.reserved for one in balances],
+        )
+
+
+async def find_collections(
+    db: Connection, payment_ids: Many[str]
+) -> dict[str, tuple[Collection, Outcome | None]]:
+    """Those of these payments that we asked for, with what became of them."""
+    rows = await db.fetch(sql.find_collections, list(payment_ids))
+    return {
+        row["payment_id"]: (
+            Collection(
+                payment_id=row["payment_id"],
+                invoice_id=row["invoice_id"],
+                account_id=row["account_id"],
+                amount=row["amount"],
+                method=row["method"],
+                automatic=row["automatic"],
+                asked_at=row["asked_at"],
+            ),
+            row["outcome"],
+        )
+        for row in rows
+    }
+
+
+async def append_collections(db: Connection, collections: Sequence[Collection]) -> list[Collection]:
+    """Keep what is to be collected.
+
+    Returns:
+        Those that are kept: an account with an automatic collection gets no second one.
+    """
+    if not collections:
+        return []
+    rows = await db.fetch(
+        sql.append_collections,
+        [one.payment_id for one in collections],
+        [one.invoice_id for one in collections],
+        [one.account_id for one in collections],
+        [one.amount for one in collections],
+        [one.method for one in collections],
+        [one.automatic for one in collections],
+        [one.asked_at for one in collections],
+    )
+    kept = {row["payment_id"] for row in rows}
+    return [one for one in collections if one.payment_id in kept]
+
+
+async def conclude_collections(db: Connection, outcomes: dict[str, Outcome]) -> None:
+    """Note what became of collections."""
+    if outcomes:
+        await db.execute(sql.conclude_collections, list(outcomes), list(outcomes.values()))
+
+
+async def find_payments(db: Connection, payment_ids: Many[str]) -> set[str]:
+    """Those of these payments that are counted already."""
+    return {row["payment_id"] for row in await db.fetch(sql.find_payments, list(payment_ids))}
+
+
+async def append_payments(
+    db: Connection, payments: Sequence[tuple[PaymentConfirmed, Settled]]
+) -> None:
+    """Count payments towards their invoices, in their order."""
+    if payments:
+        await db.execute(
+            sql.append_payments,
+            [payment.payment_id for payment, _ in payments],
+            [settled.balance.invoice_id for _, settled in payments],
+            [settled.balance.account_id for _, settled in payments],
+            [payment.method for payment, _ in payments],
+            [settled.amount for _, settled in payments],
+            [settled.overpaid for _, settled in payments],
+            [settled.balance.paid - settled.amount for _, settled in payments],
+            [settled.balance.paid for _, settled in payments],
+            [payment.time for payment, _ in payments],
+        )
+
+
+async def cut_open_accounts(
+    db: Connection, accounts_in_a_range: int = ACCOUNTS_IN_A_RANGE
+) -> list[tuple[str, str | None]]:
+    """Ranges of the accounts that have something to pay: where each begins and the next one."""
+    rows = await db.fetch(sql.cut_open_accounts, accounts_in_a_range)
+    return [(row["first_account"], row["next_account"]) for row in rows]
+
+
+async def begin_day(
+    db: Connection, first_account: str, next_account: str | None, at: datetime, day: date
+) -> list[str]:
+    """The accounts of a range with something to pay, where they were not seen to on this day."""
+    rows = await db.fetch(sql.begin_day, first_account, next_account, at, day)
+    return sorted(row["account_id"] for row in rows)
+
+
+async def find_next_to_pay(db: Connection, account_ids: Many[str], at: datetime) -> dict[str, str]:
+    """For each of these accounts the invoice that automatic payment comes to next (domain 4)."""
+    rows = await db.fetch(sql.find_next_to_pay, sorted(account_ids), at)
+    return {row["account_id"]: row["invoice_id"] for row in rows}
+
+
+async def find_overdue(db: Connection, account_ids: Many[str], at: datetime) -> list[Overdue]:
+    """What these accounts have not paid by its due date."""
+    return [Overdue(**row) for row in await db.fetch(sql.find_overdue, sorted(account_ids), at)]

@@ -1,0 +1,91 @@
+-- name: lock_balances
+-- What is paid and being collected of these invoices, held in a fixed order.
+select s.invoice_id, s.account_id, i.currency, s.gross, s.paid, s.reserved,
+       i.series, i.number, coalesce(r.order_id, r.resource_id) as order_id,
+       coalesce(r.item_id, r.resource_id) as item_id
+from invoice_state s
+join invoice i using (invoice_id)
+join resource r using (resource_id)
+where s.invoice_id = any ($1::text[])
+order by s.invoice_id
+for no key update of s;
+
+-- name: save_balances
+-- What is paid and being collected of invoices that are held.
+update invoice_state s set paid = t.paid, reserved = t.reserved
+from unnest($1::text[], $2::bigint[], $3::bigint[]) as t (invoice_id, paid, reserved)
+where s.invoice_id = t.invoice_id;
+
+-- name: find_collections
+-- Those of these payments that we asked for, and whether they are decided.
+select payment_id, invoice_id, account_id, amount, method, automatic, asked_at, outcome
+from invoice_collection where payment_id = any ($1::text[]);
+
+-- name: append_collections
+-- Money that is to be collected; an account that has an automatic collection gets no second one.
+insert into invoice_collection (payment_id, invoice_id, account_id, amount, method, automatic,
+                                asked_at)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::boolean[],
+                     $7::timestamptz[])
+on conflict (account_id) where automatic and outcome is null do nothing
+returning payment_id;
+
+-- name: conclude_collections
+-- What became of collections.
+update invoice_collection c set outcome = t.outcome
+from unnest($1::text[], $2::text[]) as t (payment_id, outcome)
+where c.payment_id = t.payment_id;
+
+-- name: find_payments
+-- Those of these payments that are counted already.
+select payment_id from invoice_payment where payment_id = any ($1::text[]);
+
+-- name: append_payments
+-- Payments of invoices.
+insert into invoice_payment (payment_id, invoice_id, account_id, method, amount, overpaid,
+                             paid_before, paid_after, at)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],
+                     $7::bigint[], $8::bigint[], $9::timestamptz[]);
+
+-- name: cut_open_accounts
+-- Cut the accounts with something to pay into ranges of $1 at most; the last one has no end.
+select first_account, lead(first_account) over (order by first_account) as next_account
+from (
+    select account_id as first_account, row_number() over (order by account_id) - 1 as place
+    from (select distinct account_id from invoice_state where paid < gross) open
+) counted
+where place % $1::integer = 0
+order by first_account;
+
+-- name: begin_day
+-- The accounts of a range with something to pay that were not seen to on this day.
+insert into payment_day (account_id, day)
+select distinct account_id, $4::date from invoice_state
+where account_id >= $1 and ($2::text is null or account_id < $2)
+  and paid < gross and issued_at <= $3
+on conflict (account_id) do update set day = excluded.day where payment_day.day < excluded.day
+returning account_id;
+
+-- name: find_next_to_pay
+-- For each of these accounts the invoice that automatic payment comes to next: the oldest, and of
+-- equally old ones the smallest. None while one is being collected automatically.
+select distinct on (account_id) account_id, invoice_id
+from invoice_state s
+where account_id = any ($1::text[]) and paid < gross and paid + reserved < gross
+  and issued_at <= $2
+  and not exists (select from invoice_collection c
+                  where c.account_id = s.account_id and c.automatic and c.outcome is null)
+order by account_id, issued_at, gross - paid, invoice_id;
+
+-- name: find_overdue
+-- What these accounts have not paid by its due date: how much, since when, and which are oldest.
+select account_id, currency, count(*)::integer as invoices, sum(gross - paid)::bigint as outstanding,
+       min(due_at) as due_since, (array_agg(number order by due_at, number))[1:20] as numbers
+from (
+    select s.account_id, i.currency, s.gross, s.paid, s.due_at,
+           i.series || '-' || lpad(i.number::text, greatest(7, length(i.number::text)), '0') as number
+    from invoice_state s join invoice i using (invoice_id)
+    where s.account_id = any ($1::text[]) and s.paid < s.gross and s.due_at <= $2
+) open
+group by account_id, currency
+order by account_id;

@@ -1,0 +1,274 @@
+"""Invoices are paid in the portal and automatically, in full or in part, and never twice."""
+
+import asyncio
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import asyncpg
+import pytest
+
+from shared.messages import Message, Said
+from shared.messages.billing import PaymentCollect, PaymentConfirmed, PaymentFailed, RefundToCredit
+from shared.messages.invoicing import InvoicePaid, InvoicePartiallyPaid
+from shared.messages.notifications import NotificationRequested
+from shared.messages.scheduler import TickDay
+from shared.messages.upstream import InvoicePaymentRequested
+from tests.builders import said
+from tests.integration.invoicing.house import (
+    Invoicing,
+    hanoi,
+    invoices_in,
+    month_over,
+    of_type,
+    price,
+    product,
+    provisioned,
+    put_off,
+    refused,
+    registered,
+)
+
+NOVEMBER, TICK = hanoi("2026-11-01 00:00"), hanoi("2026-12-01 00:05")
+SOON = TICK + timedelta(hours=1)
+
+
+async def _one_invoice(invoicing: Invoicing, amount: int = 300_000) -> str:
+    await invoicing.hear(registered(), product(), price(amount))
+    await invoicing.hear(provisioned(NOVEMBER))
+    (invoice,) = invoices_in(await invoicing.settle(month_over("2026-11", TICK)))
+    return invoice.invoice_id
+
+
+def _asked(
+    invoice_id: str, amount: int | None = None, *, account_id: str = "acc-1", attempt: int = 0
+) -> InvoicePaymentRequested:
+    return said(
+        InvoicePaymentRequested(
+            invoice_id=invoice_id, account_id=account_id, method="credit", amount=amount
+        ),
+        at=SOON,
+        attempt=attempt,
+    )
+
+
+def _confirmed(collect: PaymentCollect, amount: int | None = None) -> PaymentConfirmed:
+    return said(
+        PaymentConfirmed(
+            payment_id=collect.payment_id,
+            invoice_id=collect.invoice_id,
+            account_id=collect.account_id,
+            amount=amount or collect.amount,
+            currency="VND",
+            method=collect.method,
+        ),
+        at=SOON,
+    )
+
+
+def _failed(collect: PaymentCollect) -> PaymentFailed:
+    return said(
+        PaymentFailed(
+            payment_id=collect.payment_id,
+            invoice_id=collect.invoice_id,
+            account_id=collect.account_id,
+            reason="insufficient_credit",
+        ),
+        at=SOON,
+    )
+
+
+def _day(at: datetime = SOON) -> TickDay:
+    return said(TickDay(), at=at)
+
+
+def _templates(answers: list[Said]) -> list[str]:
+    return [one.template for one in of_type(answers, NotificationRequested)]
+
+
+async def _state(invoicing: Invoicing) -> tuple[int, int, str]:
+    (row,) = await invoicing.rows("select paid, reserved, status from invoice_state")
+    return row["paid"], row["reserved"], row["status"]
+
+
+async def test_an_invoice_is_paid_in_parts_until_nothing_is_outstanding(
+    invoicing: Invoicing,
+) -> None:
+    invoice_id = await _one_invoice(invoicing)
+    (first,) = of_type(await invoicing.hear(_asked(invoice_id, 100_000)), PaymentCollect)
+    assert (first.amount, first.as_far_as_possible) == (100_000, False)
+    assert await _state(invoicing) == (0, 100_000, "unpaid")
+    answers = await invoicing.hear(_confirmed(first))
+    (partly,) = of_type(answers, InvoicePartiallyPaid)
+    assert (partly.amount, partly.outstanding) == (100_000, 200_000)
+    assert await _state(invoicing) == (100_000, 0, "partially_paid")
+    (second,) = of_type(await invoicing.hear(_asked(invoice_id)), PaymentCollect)
+    assert second.amount == 200_000
+    answers = await invoicing.hear(_confirmed(second))
+    (paid,) = of_type(answers, InvoicePaid)
+    assert (paid.amount, paid.outstanding) == (200_000, 0)
+    assert _templates(answers) == ["invoice_paid"]
+    assert await _state(invoicing) == (300_000, 0, "paid")
+
+
+async def test_two_requests_at_once_collect_the_outstanding_amount_once(
+    invoicing: Invoicing,
+) -> None:
+    invoice_id = await _one_invoice(invoicing)
+    answers = await asyncio.gather(*(invoicing.hear(_asked(invoice_id)) for _ in range(5)))
+    everything = [one for some in answers for one in some]
+    assert [one.amount for one in of_type(everything, PaymentCollect)] == [300_000]
+    assert _templates(everything) == ["invoice_nothing_due"] * 4
+
+
+async def test_portal_and_automatic_payment_at_the_same_instant_settle_once(
+    invoicing: Invoicing,
+) -> None:
+    invoice_id = await _one_invoice(invoicing)
+    await asyncio.gather(
+        invoicing.settle(_day()),
+        invoicing.hear(_asked(invoice_id)),
+    )
+    rows = await invoicing.rows("select payment_id, amount from invoice_collection")
+    assert [row["amount"] for row in rows] == [300_000]
+
+
+async def test_a_failed_payment_frees_what_it_had_reserved(invoicing: Invoicing) -> None:
+    invoice_id = await _one_invoice(invoicing)
+    (collect,) = of_type(await invoicing.hear(_asked(invoice_id)), PaymentCollect)
+    assert _templates(await invoicing.hear(_failed(collect))) == ["invoice_payment_failed"]
+    assert await _state(invoicing) == (0, 0, "unpaid")
+    assert await invoicing.hear(_failed(collect)) == []
+    assert await _state(invoicing) == (0, 0, "unpaid")
+
+
+async def test_the_same_confirmation_again_pays_nothing_more(invoicing: Invoicing) -> None:
+    invoice_id = await _one_invoice(invoicing)
+    (collect,) = of_type(await invoicing.hear(_asked(invoice_id, 100_000)), PaymentCollect)
+    answers = await invoicing.hear(_confirmed(collect), _confirmed(collect))
+    assert len(of_type(answers, InvoicePartiallyPaid)) == 1
+    assert await invoicing.hear(_confirmed(collect)) == []
+    assert await _state(invoicing) == (100_000, 0, "partially_paid")
+
+
+async def test_what_is_paid_too_much_goes_back_as_credit(invoicing: Invoicing) -> None:
+    invoice_id = await _one_invoice(invoicing)
+    (collect,) = of_type(await invoicing.hear(_asked(invoice_id, 250_000)), PaymentCollect)
+    (other,) = of_type(await invoicing.hear(_asked(invoice_id)), PaymentCollect)
+    assert other.amount == 50_000
+    answers = await invoicing.hear(_confirmed(collect, 260_000), _confirmed(other))
+    (refund,) = of_type(answers, RefundToCredit)
+    assert (refund.amount, refund.wallet, refund.reason) == (10_000, "credit", "overpaid")
+    assert await _state(invoicing) == (300_000, 0, "paid")
+
+
+async def test_a_gateway_success_after_its_failure_still_counts(invoicing: Invoicing) -> None:
+    invoice_id = await _one_invoice(invoicing)
+    (collect,) = of_type(await invoicing.hear(_asked(invoice_id)), PaymentCollect)
+    await invoicing.hear(_failed(collect))
+    (again,) = of_type(await invoicing.hear(_asked(invoice_id, 120_000)), PaymentCollect)
+    answers = await invoicing.hear(_confirmed(collect))
+    assert [one.amount for one in of_type(answers, RefundToCredit)] == [120_000]
+    assert await _state(invoicing) == (180_000, 120_000, "partially_paid")
+    await invoicing.hear(_confirmed(again))
+    assert await _state(invoicing) == (300_000, 0, "paid")
+
+
+async def test_somebody_elses_invoice_can_not_be_paid(invoicing: Invoicing) -> None:
+    invoice_id = await _one_invoice(invoicing)
+    await invoicing.hear(registered("acc-2"))
+    assert put_off(await invoicing.hear(_asked(invoice_id, account_id="acc-2"))) == [
+        "unknown_invoice"
+    ]
+    late = await invoicing.hear(_asked(invoice_id, account_id="acc-2", attempt=6))
+    assert refused(late) == ["unknown_invoice"]
+    assert refused(await invoicing.hear(_asked("nothing", attempt=6))) == ["unknown_invoice"]
+
+
+async def test_a_payment_in_another_currency_is_refused(invoicing: Invoicing) -> None:
+    invoice_id = await _one_invoice(invoicing)
+    (collect,) = of_type(await invoicing.hear(_asked(invoice_id)), PaymentCollect)
+    wrong = PaymentConfirmed(**{**_confirmed(collect).model_dump(), "currency": "USD"})
+    assert refused(await invoicing.hear(said(wrong, at=SOON))) == ["wrong_currency"]
+
+
+async def _three_invoices(invoicing: Invoicing) -> None:
+    """One of October, and of November a dearer and a cheaper one."""
+    await invoicing.hear(registered(), product(), price(300), price(100, sku="ram"))
+    await invoicing.hear(provisioned(hanoi("2026-10-31 00:00"), "res-dear"))
+    await invoicing.settle(month_over("2026-10", NOVEMBER))
+    await invoicing.hear(provisioned(NOVEMBER, "res-cheap", components=[("ram", 1)]))
+    await invoicing.settle(month_over("2026-11", TICK))
+
+
+async def _pay_as_far_as(invoicing: Invoicing, credit: int, *messages: Message) -> list[int]:
+    """Answer for billing with as much credit as there is."""
+    collected: list[int] = []
+    waiting = of_type(await invoicing.settle(*messages), PaymentCollect)
+    while waiting:
+        (collect,) = waiting
+        assert collect.as_far_as_possible
+        amount = min(credit, collect.amount)
+        collected.append(amount)
+        answer = _confirmed(collect, amount) if amount else _failed(collect)
+        credit -= amount
+        waiting = of_type(await invoicing.settle(answer), PaymentCollect)
+    return collected
+
+
+async def test_automatic_payment_pays_older_invoices_first_then_smaller_ones(
+    invoicing: Invoicing,
+) -> None:
+    await _three_invoices(invoicing)
+    assert await _pay_as_far_as(invoicing, 1_000, _day()) == [10, 100, 300]
+    rows = await invoicing.rows("select status, reserved from invoice_state")
+    assert {(row["status"], row["reserved"]) for row in rows} == {("paid", 0)}
+
+
+async def test_the_last_invoice_is_paid_as_far_as_the_credit_reaches_and_the_rest_next_day(
+    invoicing: Invoicing,
+) -> None:
+    await _three_invoices(invoicing)
+    assert await _pay_as_far_as(invoicing, 60, _day()) == [10, 50]
+    assert await _pay_as_far_as(invoicing, 1_000, _day(SOON + timedelta(hours=2))) == []
+    assert await _pay_as_far_as(invoicing, 1_000, _day(SOON + timedelta(days=1))) == [50, 300]
+
+
+async def test_without_credit_nothing_is_paid(invoicing: Invoicing) -> None:
+    await _three_invoices(invoicing)
+    assert await _pay_as_far_as(invoicing, 0, _day()) == [0]
+    assert await invoicing.value("select sum(reserved + paid)::int from invoice_state") == 0
+
+
+async def test_a_days_tick_twice_collects_once(invoicing: Invoicing) -> None:
+    await _one_invoice(invoicing)
+    answers = await invoicing.settle(_day(), _day())
+    assert len(of_type(answers, PaymentCollect)) == 1
+
+
+async def test_overdue_invoices_are_reminded_of_every_day(invoicing: Invoicing) -> None:
+    await _three_invoices(invoicing)
+    early = hanoi("2026-12-16 00:04")
+    assert "invoices_overdue" in _templates(await invoicing.settle(_day(early)))
+    (reminder,) = [
+        one
+        for one in of_type(
+            await invoicing.settle(_day(early + timedelta(days=1))), NotificationRequested
+        )
+        if one.template == "invoices_overdue"
+    ]
+    assert reminder.facts["invoices"] == 3
+    assert Decimal(reminder.facts["outstanding"]) == 410
+    assert reminder.facts["numbers"][0] == "2026A-0000001"
+
+
+async def test_no_more_is_paid_than_the_invoice_has_by_the_schema(invoicing: Invoicing) -> None:
+    invoice_id = await _one_invoice(invoicing)
+    (collect,) = of_type(await invoicing.hear(_asked(invoice_id, 100)), PaymentCollect)
+    await invoicing.hear(_confirmed(collect))
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await invoicing.rows(
+            "insert into invoice_payment select 'again', invoice_id, account_id, method, 5, 0, 0,"
+            " 5, at from invoice_payment"
+        )
+    with pytest.raises(asyncpg.RestrictViolationError):
+        await invoicing.rows("update invoice_payment set amount = 0")
