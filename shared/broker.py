@@ -8,7 +8,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -33,6 +33,8 @@ ATTEMPT_HEADER: Final = "x-attempt"
 _HEARTBEAT_S: Final = 10
 _CONNECT_S: Final = 10
 _SHORT_TEXT_BYTES: Final = 255
+_GROUP_BYTES: Final = 16 * 1024 * 1024
+"""A group ends with the message that exceeds this, however few it has."""
 
 
 class ChannelGone(Exception):
@@ -55,8 +57,12 @@ async def connected(url: str, name: str) -> AsyncIterator[AbstractConnection]:
     try:
         yield connection
     finally:
-        with suppress(*TROUBLE, asyncio.CancelledError):
-            await asyncio.wait_for(connection.close(), _CONNECT_S)
+        closing = asyncio.ensure_future(connection.close())
+        await asyncio.wait([closing], timeout=_CONNECT_S)
+        if not closing.done():
+            closing.cancel()
+        elif not closing.cancelled():
+            closing.exception()  # a connection that broke can't be closed any better
 
 
 async def pause_before_reconnecting() -> None:
@@ -100,7 +106,8 @@ class Delivery:
 class Deliveries:
     """What the broker has sent ahead on one channel. The callback only queues."""
 
-    def __init__(self, channel: AbstractChannel) -> None:
+    def __init__(self, owner: object, channel: AbstractChannel) -> None:
+        self._owner = owner  # aio-pika calls back only while somebody holds its channel
         self._channel = channel
         self._waiting: deque[DeliveredMessage] = deque()
         self._something_new = asyncio.Event()
@@ -117,7 +124,7 @@ class Deliveries:
         channel = await connection.channel(publisher_confirms=False)
         await channel.set_qos(prefetch_count=ahead)
         underlay = await channel.get_underlay_channel()
-        deliveries = cls(underlay)
+        deliveries = cls(channel, underlay)
         channel.close_callbacks.add(deliveries._closed)
         underlay.on_consumer_cancel_callbacks.add(deliveries._cancelled)
         await underlay.basic_consume(queue, deliveries._arrived)
@@ -147,8 +154,13 @@ class Deliveries:
             return []
         if self._gone:
             raise ChannelGone
-        count = min(at_most, len(self._waiting))
-        return [Delivery.of(self._waiting.popleft()) for _ in range(count)]
+        group: list[Delivery] = []
+        size = 0
+        while self._waiting and len(group) < at_most and size < _GROUP_BYTES:
+            delivery = Delivery.of(self._waiting.popleft())
+            size += len(delivery.body)
+            group.append(delivery)
+        return group
 
     def stop(self) -> None:
         """Take no more; what is still waiting goes back to the queue when the channel closes."""

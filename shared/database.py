@@ -13,9 +13,7 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-Connection: TypeAlias = (
-    "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
-)
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Row: TypeAlias = asyncpg.Record
 
@@ -40,6 +38,10 @@ TRANSIENT = (
 """Trouble that passes: a lost connection, a restart, a deadlock. It uses up no attempts."""
 
 
+class PassingTrouble(ConnectionError):
+    """What was asked of Postgres failed, and may well succeed when it is asked again."""
+
+
 def is_transient(error: BaseException, db: Connection) -> bool:
     """Whether doing the same again on another connection may well succeed.
 
@@ -50,6 +52,38 @@ def is_transient(error: BaseException, db: Connection) -> bool:
         db.is_closed()
     )
     return lost or isinstance(error, TRANSIENT)
+
+
+@asynccontextmanager
+async def connection(connections: Pool) -> AsyncIterator[Connection]:
+    """A connection of the pool.
+
+    Raises:
+        PassingTrouble: for whatever passes; the outcome of what was asked is then unknown.
+    """
+    try:
+        async with connections.acquire() as db:
+            try:
+                yield db
+            except Exception as error:
+                if is_transient(error, db):
+                    raise PassingTrouble(repr(error)) from error
+                raise
+    except PassingTrouble:
+        raise
+    except TRANSIENT as error:
+        raise PassingTrouble(repr(error)) from error
+
+
+@asynccontextmanager
+async def transaction(connections: Pool) -> AsyncIterator[Connection]:
+    """A transaction on a connection of the pool, committed at the end of the body.
+
+    Raises:
+        PassingTrouble: for whatever passes; whether it was committed is then unknown.
+    """
+    async with connection(connections) as db, db.transaction():
+        yield db
 
 
 def role_of(service: str) -> str:

@@ -72,7 +72,7 @@ async def replay(db: Connection, queue: str, numbers: Sequence[int]) -> list[int
         if row["reason"] == "too_old":
             await db.execute(sql.reopen_day, parse(row["body"]).time.date())
         if row["reason"] == "suspected_crash":
-            await db.execute(sql.clear_suspect, row["source"], row["message_id"])
+            await db.execute(sql.clear_suspects, [row["source"]], [row["message_id"]])
     return await _conclude(db, rows, "replayed")
 
 
@@ -100,10 +100,25 @@ def _again(row: Row, queue: str) -> Parcel:
     )
 
 
-
 def _text(text: str) -> str:
-    return text.replace("\x00", "?")
+    """Text that Postgres takes."""
+    return text.replace("\x00", "?").encode(errors="replace").decode()
 
 
 def _jsonb(properties: Mapping[str, object]) -> str:
-    return json.dumps(properties, default=str).replace("\\u0000", "?")
+    return json.dumps(_plain(properties), ensure_ascii=False)
+
+
+def _plain(value: object) -> object:
+    """What AMQP's headers may hold, as jsonb takes it."""
+    match value:
+        case None | bool() | int():
+            return value
+        case Mapping():
+            return {_text(str(key)): _plain(one) for key, one in value.items()}
+        case list() | tuple():
+            return [_plain(one) for one in value]
+        case bytes() | bytearray():
+            return _text(value.decode(errors="backslashreplace"))
+        case _:
+            return _text(str(value))

@@ -10,7 +10,7 @@ from aio_pika.abc import AbstractConnection
 
 from shared import broker, outbox
 from shared.broker import TROUBLE, ChannelGone, Deliveries, Delivery
-from shared.database import TRANSIENT, Pool
+from shared.database import PassingTrouble, Pool, transaction
 from shared.dead_letters import DeadLetter, append_dead_letters
 from shared.outbox import OWN_QUEUE, Parcel
 from shared.settings import Settings
@@ -20,13 +20,19 @@ log = structlog.get_logger()
 
 
 async def drain(service: str, connections: Pool, settings: Settings) -> None:
-    """Drain the dead-letter queue of a service until cancelled."""
+    """Drain the dead-letter queue of a service until cancelled.
+
+    Args:
+        service: whose.
+        connections: durable ones: what is committed here is acknowledged.
+        settings: where the broker is, and how long a message has to wait.
+    """
     url = settings.amqp_url.get_secret_value()
     while True:
         try:
             async with broker.connected(url, f"{service} drains its dead letters") as connection:
                 await _drain_over(connection, service, connections, settings)
-        except (ChannelGone, *TROUBLE, *TRANSIENT) as error:
+        except (ChannelGone, PassingTrouble, *TROUBLE) as error:
             log.debug("draining interrupted", service=service, error=repr(error))
         await broker.pause_before_reconnecting()
 
@@ -47,7 +53,7 @@ async def _drain_over(
             for delivery in group
             if delivery.attempt >= len(settings.retry_delays_s)
         ]
-        async with connections.acquire() as db, db.transaction():
+        async with transaction(connections) as db:
             await outbox.append(db, parcels)
             await append_dead_letters(db, letters)
         await deliveries.acknowledge(group[-1])

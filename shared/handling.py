@@ -6,14 +6,16 @@ put away as a dead letter; whichever it is, it is committed before anything is a
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import structlog
 
 from shared import inbox, metrics, outbox
 from shared.broker import Delivery
-from shared.database import TRANSIENT, Connection, Pool, is_transient
+from shared.database import Connection, PassingTrouble, Pool, connection, transaction
 from shared.dead_letters import DeadLetter, append_dead_letters
 from shared.failpoints import passing
 from shared.inbox import DayDropped, Days, MessageKey
@@ -24,6 +26,8 @@ from shared.settings import Settings
 from shared.wire import BadMessage, parse
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,15 +49,20 @@ class Group:
     letters: list[DeadLetter] = field(default_factory=list)
 
 
-class _Transient(Exception):
-    """The group is to be repeated as it is."""
+class Unfinished(Exception):
+    """Told to stop while Postgres could not be reached; what is in hand comes again."""
 
 
 class Handling:
     """Concludes groups of deliveries for one service."""
 
     def __init__(
-        self, service: Service, connections: Pool, quick: Pool, settings: Settings
+        self,
+        service: Service,
+        connections: Pool,
+        quick: Pool,
+        settings: Settings,
+        stopping: asyncio.Event,
     ) -> None:
         """
         Args:
@@ -61,20 +70,26 @@ class Handling:
             connections: for what must be durable when it is committed.
             quick: for what may be forgotten in a crash of the database.
             settings: sizes, delays and limits.
+            stopping: set when what can't be concluded is no longer to be repeated.
         """
         self._service = service
         self._connections = connections
         self._quick = quick
         self._settings = settings
+        self._stopping = stopping
         self.days = Days(connections, settings.inbox_days_at_most)
 
     async def conclude(self, deliveries: Sequence[Delivery]) -> list[OutboxRow]:
-        """Conclude deliveries; what they say at once is returned, leased to this worker's relay."""
+        """Conclude deliveries; what they say at once is returned, leased to this worker's relay.
+
+        Raises:
+            Unfinished: if told to stop while Postgres can't be reached.
+        """
         fresh, returned = self._read(deliveries)
         passing("received")
         said = await self._together(fresh)
-        for one in await self._not_remembered(returned):
-            said += await self._alone(one)
+        if returned:
+            said += await self._once_more(returned)
         return said
 
     def _read(self, deliveries: Sequence[Delivery]) -> tuple[Group, list[Received]]:
@@ -92,6 +107,12 @@ class Handling:
             except BadMessage as fault:
                 fresh.letters.append(_unreadable(delivery, fault))
                 continue
+            except Exception as error:
+                # A message that finds a bug in the parser must not stop the queue.
+                log.exception("parser failed", service=self._service.name, type=delivery.type)
+                fault = BadMessage("unreadable", type(error).__name__)
+                fresh.letters.append(_unreadable(delivery, fault))
+                continue
             key = MessageKey.of(message)
             if (key.source, key.id) in seen:
                 metrics.DUPLICATES.labels(self._service.name).inc()
@@ -107,6 +128,8 @@ class Handling:
             return []
         try:
             return await self._until_reachable(group)
+        except Unfinished:
+            raise
         except Exception as error:
             if not group.messages:
                 raise
@@ -118,62 +141,85 @@ class Handling:
             second = Group(group.messages[middle:])
             return await self._together(first) + await self._together(second)
 
+    async def _once_more(self, returned: Sequence[Received]) -> list[OutboxRow]:
+        """Try what came back: first together; what came back from that too, each alone.
+
+        So one message that kills its worker takes its neighbours along once more at most, and a
+        restart of the broker or of a worker costs little.
+        """
+        left = await self._repeating(lambda: self._not_remembered(returned))
+        suspects = await self._repeating(lambda: self._suspects(left))
+        unsuspected = [one for one in left if (one.key.source, one.key.id) not in suspects]
+        said: list[OutboxRow] = []
+        if unsuspected:
+            await self._repeating(lambda: self._suspect(unsuspected))
+            said += await self._together(Group(unsuspected))
+            await self._repeating(lambda: self._clear(unsuspected))
+        for one in left:
+            if (one.key.source, one.key.id) in suspects:
+                said += await self._alone(one)
+        return said
+
     async def _alone(self, one: Received) -> list[OutboxRow]:
-        """Try a message that came back, so that one killer takes no neighbours along."""
-        tries = await self._quickly(inbox.sql.suspect, one.key.source, one.key.id)
+        """Try a message that may kill its worker."""
+        tries = await self._repeating(lambda: self._suspect([one]))
         if tries > self._settings.suspect_tries:
             letter = _put_away(one, "suspected_crash", f"{tries - 1} workers ended while trying it")
             return await self._until_reachable(Group(letters=[letter]))
         said = await self._together(Group([one]))
-        await self._quickly(inbox.sql.clear_suspect, one.key.source, one.key.id)
+        await self._repeating(lambda: self._clear([one]))
         return said
 
-    async def _quickly(self, statement: str, source: str, id: str) -> int:
-        async with self._quick.acquire() as db:
-            return int(await db.fetchval(statement, source, id) or 0)
+    async def _suspects(self, returned: Sequence[Received]) -> set[tuple[str, str]]:
+        async with connection(self._quick) as db:
+            return await inbox.find_suspects(db, [one.key for one in returned])
+
+    async def _suspect(self, tried: Sequence[Received]) -> int:
+        async with connection(self._quick) as db:
+            return max((await inbox.suspect(db, [one.key for one in tried])).values())
+
+    async def _clear(self, tried: Sequence[Received]) -> None:
+        async with connection(self._quick) as db:
+            await inbox.clear_suspects(db, [one.key for one in tried])
 
     async def _not_remembered(self, returned: Sequence[Received]) -> list[Received]:
         """Those that were not handled before they came back."""
-        if not returned:
-            return []
-        async with self._connections.acquire() as db:
+        async with connection(self._connections) as db:
             known = await inbox.find_remembered(db, [one.key for one in returned])
         metrics.DUPLICATES.labels(self._service.name).inc(len(known))
         return [one for one in returned if (one.key.source, one.key.id) not in known]
 
     async def _until_reachable(self, group: Group) -> list[OutboxRow]:
-        """Repeat the group while the trouble is one that passes."""
+        with metrics.GROUP_TIME.labels(self._service.name).time():
+            return await self._repeating(lambda: self._transact(group))
+
+    async def _repeating(self, act: Callable[[], Awaitable[T]]) -> T:
+        """Repeat while the trouble is one that passes."""
         while True:
             try:
-                with metrics.GROUP_TIME.labels(self._service.name).time():
-                    return await self._transact(group)
-            except _Transient as trouble:
+                return await act()
+            except PassingTrouble as trouble:
                 log.warning("group repeated", service=self._service.name, error=str(trouble))
                 metrics.TROUBLE.labels(self._service.name).inc()
-                await asyncio.sleep(self._settings.transient_pause_s)
+                if self._stopping.is_set():
+                    raise Unfinished(str(trouble)) from trouble
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), self._settings.transient_pause_s)
 
     async def _transact(self, group: Group) -> list[OutboxRow]:
         """Inbox, handlers, outbox, dead letters, commit."""
         try:
             group = await self._of_open_days(group)
-            async with self._connections.acquire() as db:
-                try:
-                    async with db.transaction():
-                        new = await self._remember(db, group.messages)
-                        passing("remembered")
-                        answers = await self._handle(db, new)
-                        passing("handled")
-                        rows = await self._save(db, group, new, answers)
-                        passing("said")
-                except Exception as error:
-                    if is_transient(error, db):
-                        raise _Transient(repr(error)) from error
-                    raise
+            async with transaction(self._connections) as db:
+                new = await self._remember(db, group.messages)
+                passing("remembered")
+                answers = await self._handle(db, new)
+                passing("handled")
+                rows = await self._save(db, group, new, answers)
+                passing("said")
         except DayDropped as error:
             self.days.close_all()
-            raise _Transient(str(error)) from error
-        except TRANSIENT as error:
-            raise _Transient(repr(error)) from error
+            raise PassingTrouble(str(error)) from error
         passing("committed")
         self._count(group, new, answers)
         return rows
@@ -187,9 +233,9 @@ class Handling:
         messages: list[Received] = []
         for one in group.messages:
             if one.key.day in forgotten:
-                letters.append(_put_away(one, "too_old", f"the inbox has forgotten {one.key.day}"))
+                letters.append(_put_away(one, "too_old", f"{one.key.day} is forgotten"))
             elif one.key.day in no_room:
-                letters.append(_put_away(one, "too_many_days", f"no room to remember {one.key.day}"))
+                letters.append(_put_away(one, "too_many_days", f"no room for {one.key.day}"))
             else:
                 messages.append(one)
         return Group(messages, group.failed, letters)

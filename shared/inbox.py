@@ -1,12 +1,12 @@
 """The inbox: which messages were handled. A message's day is that of its business time."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import date
 from typing import NamedTuple
 
 import asyncpg
 
-from shared.database import Connection, Pool
+from shared.database import Connection, Pool, connection
 from shared.messages import Message
 from shared.sql import Statements
 
@@ -26,10 +26,10 @@ class MessageKey(NamedTuple):
         return cls(envelope.time.date(), envelope.source, envelope.id)
 
 
-def _columns(keys: Iterable[MessageKey]) -> tuple[list[date], list[str], list[str]]:
+def _columns(keys: Collection[MessageKey]) -> tuple[list[date], list[str], list[str]]:
     """Sorted, so that two workers with the same ids never wait for each other in a circle."""
-    ordered = sorted(keys)
-    return [key.day for key in ordered], [key.source for key in ordered], [key.id for key in ordered]
+    days, sources, ids = zip(*sorted(keys), strict=True) if keys else ((), (), ())
+    return list(days), list(sources), list(ids)
 
 
 class DayDropped(Exception):
@@ -61,6 +61,25 @@ async def find_remembered(db: Connection, keys: Collection[MessageKey]) -> set[t
     return {(row["source"], row["id"]) for row in rows}
 
 
+async def suspect(db: Connection, keys: Collection[MessageKey]) -> dict[tuple[str, str], int]:
+    """Note that messages which came back after a crash are being tried; how often each was."""
+    _, sources, ids = _columns(keys)
+    rows = await db.fetch(sql.suspect, sources, ids)
+    return {(row["source"], row["id"]): row["tries"] for row in rows}
+
+
+async def find_suspects(db: Connection, keys: Collection[MessageKey]) -> set[tuple[str, str]]:
+    """Those of these messages that were tried after a crash, and never answered."""
+    _, sources, ids = _columns(keys)
+    return {(row["source"], row["id"]) for row in await db.fetch(sql.find_suspects, sources, ids)}
+
+
+async def clear_suspects(db: Connection, keys: Collection[MessageKey]) -> None:
+    """Note that these were tried and did not crash the worker."""
+    _, sources, ids = _columns(keys)
+    await db.execute(sql.clear_suspects, sources, ids)
+
+
 class Days:
     """The days for which the inbox has a partition, as far as this worker knows."""
 
@@ -80,7 +99,7 @@ class Days:
             return set(), set()
         forgotten: set[date] = set()
         no_room: set[date] = set()
-        async with self._connections.acquire() as db:
+        async with connection(self._connections) as db:
             rows = {row["day"]: row["forgotten"] for row in await db.fetch(sql.find_days, unknown)}
             for day in sorted(unknown):
                 if rows.get(day):
@@ -92,7 +111,7 @@ class Days:
         return forgotten, no_room
 
     async def _add(self, db: Connection, day: date) -> bool:
-        if await db.fetchval(sql.count_open_days) >= self._at_most:
+        if not await db.fetchval(sql.is_there_room, day, self._at_most):
             return False
         table = _table(day)
         async with db.transaction():
@@ -107,7 +126,7 @@ class Days:
     async def forget_past(self, older_than_days: int) -> list[date]:
         """Drop the partitions of days long past; returns those days."""
         dropped: list[date] = []
-        async with self._connections.acquire() as db:
+        async with connection(self._connections) as db:
             for row in await db.fetch(sql.find_past_days, older_than_days):
                 try:
                     async with db.transaction():

@@ -21,9 +21,10 @@ join unnest($1::date[], $2::text[], $3::text[]) as t (day, source, id) using (da
 -- Those of these days that the inbox knows, and whether they are forgotten.
 select day, forgotten_at is not null as forgotten from inbox_day where day = any($1::date[]);
 
--- name: count_open_days
--- How many days have a partition.
-select count(*) from inbox_day where forgotten_at is null;
+-- name: is_there_room
+-- Whether a day may have a partition: absurd times must not take the room of those around today.
+select $1::date between current_date - 366 and current_date + 366
+    or (select count(*) from inbox_day where forgotten_at is null) < $2::bigint;
 
 -- name: add_day
 -- Note that a day is about to have a partition.
@@ -46,14 +47,23 @@ update inbox_day set forgotten_at = now() where day = $1 and forgotten_at is nul
 delete from inbox_day where day = $1 and forgotten_at is not null;
 
 -- name: suspect
--- Note that a message which came back after a crash is being tried alone; how often it was.
-insert into suspect (source, id) values ($1, $2)
+-- Note that messages which came back after a crash are being tried; how often each was.
+insert into suspect (source, id)
+select * from unnest($1::text[], $2::text[])
 on conflict (source, id) do update set tries = suspect.tries + 1
-returning tries;
+returning source, id, tries;
 
--- name: clear_suspect
--- It did not crash this worker.
-delete from suspect where source = $1 and id = $2;
+-- name: find_suspects
+-- Those of these messages that were tried before and never answered.
+select s.source, s.id
+from suspect s
+join unnest($1::text[], $2::text[]) as t (source, id) using (source, id);
+
+-- name: clear_suspects
+-- They did not crash this worker.
+delete from suspect s
+using unnest($1::text[], $2::text[]) as t (source, id)
+where s.source = t.source and s.id = t.id;
 
 -- name: append_outbox
 -- Say messages: those to be published at once are leased to the worker that says them.

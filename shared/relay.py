@@ -13,7 +13,7 @@ from aiormq import Channel
 
 from shared import broker, metrics, outbox
 from shared.broker import CHANNEL_TROUBLE, TROUBLE, ChannelGone
-from shared.database import TRANSIENT, Pool
+from shared.database import PassingTrouble, Pool, connection
 from shared.failpoints import passing
 from shared.outbox import OutboxRow
 from shared.settings import Settings
@@ -23,6 +23,7 @@ log = structlog.get_logger()
 _LANES: Final = 2
 """While one lane waits for Postgres, the other publishes."""
 _LONGEST_DELAY_S: Final = 300.0
+_WINDOWS_IN_BACKLOG: Final = 10
 
 
 class Relay:
@@ -33,6 +34,8 @@ class Relay:
         self._connections = connections
         self._settings = settings
         self._batch = max(1, settings.publish_window // _LANES)
+        self._longest_backlog = _WINDOWS_IN_BACKLOG * settings.publish_window
+        self._closing = False
         self._backlog: deque[OutboxRow] = deque()
         self._held: set[int] = set()  # rows in the backlog or in flight
         self._in_flight: set[str] = set()  # message ids: unique in flight on one channel
@@ -40,11 +43,11 @@ class Relay:
         self._changed = asyncio.Condition()
 
     async def hand_over(self, rows: Sequence[OutboxRow]) -> None:
-        """Take rows that the worker has just committed; waits while the backlog is long."""
+        """Take rows that the worker has just committed; then wait while the backlog is long."""
         async with self._changed:
-            await self._changed.wait_for(lambda: len(self._held) < 10 * self._settings.publish_window)
             self._add(rows)
             self._changed.notify_all()
+            await self._changed.wait_for(lambda: len(self._held) < self._longest_backlog)
 
     def _add(self, rows: Sequence[OutboxRow]) -> None:
         for row in rows:
@@ -53,18 +56,19 @@ class Relay:
                 self._backlog.append(row)
 
     async def drained(self) -> None:
-        """Wait until nothing is held any more."""
+        """Claim no more, and wait until nothing is held."""
+        self._closing = True
         async with self._changed:
             await self._changed.wait_for(lambda: not self._held)
 
     async def poll(self) -> None:
         """Claim what is due, again and again: retries, and what a worker that died had said."""
-        while True:
+        while not self._closing:
             room = self._settings.publish_window - len(self._held)
             claimed: list[OutboxRow] = []
             if room > 0:
-                with suppress(*TRANSIENT):
-                    async with self._connections.acquire() as db:
+                with suppress(PassingTrouble):
+                    async with connection(self._connections) as db:
                         claimed = await outbox.claim(
                             db, lease_s=self._settings.outbox_lease_s, at_most=room
                         )
@@ -196,8 +200,8 @@ class Relay:
 
     async def _note(self, done: Sequence[int], later: Sequence[tuple[int, float]]) -> None:
         """What Postgres can't note now is published once more when its lease is over."""
-        with suppress(*TRANSIENT):
-            async with self._connections.acquire() as db:
+        with suppress(PassingTrouble):
+            async with connection(self._connections) as db:
                 if done:
                     await outbox.delete(db, done)
                     passing("deleted")

@@ -11,6 +11,7 @@ from shared.messages.model import MESSAGE_TYPES, Id, Message, Time
 
 LARGEST_BYTES: Final = max(message_type.max_bytes for message_type in MESSAGE_TYPES.values())
 _NUL: Final = b"\\u0000"
+_NO_CONTROLS: Final = r"^[^\x00-\x1f\x7f]+$"
 
 M = TypeVar("M", bound=Message)
 
@@ -36,7 +37,7 @@ class _Wire(BaseModel, Generic[M]):
 
     specversion: Literal["1.0"]
     id: Id
-    source: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    source: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_NO_CONTROLS)]
     type: Annotated[str, StringConstraints(min_length=1, max_length=100)]
     time: Time
     subject: Id | None = None
@@ -65,7 +66,8 @@ def parse(body: bytes, hint: str | None = None, attempt: int = 0) -> Message:
     message_type = MESSAGE_TYPES.get(hint or "") or _type_named_in(body)
     if len(body) > message_type.max_bytes:
         raise BadMessage(
-            "too_large", f"{len(body)} bytes; {message_type.type} has at most {message_type.max_bytes}"
+            "too_large",
+            f"{len(body)} bytes; {message_type.type} has at most {message_type.max_bytes}",
         )
     try:
         wire = _wire(message_type).model_validate_json(body)
@@ -76,7 +78,7 @@ def parse(body: bytes, hint: str | None = None, attempt: int = 0) -> Message:
         raise _explained(error) from None
     if wire.type != message_type.type:
         return parse(body, wire.type, attempt)
-    if _NUL in body:
+    if _NUL in body and _holds_nul(json.loads(body)):
         raise BadMessage("bad_field", "a text holds the character U+0000")
     return wire.data.within(
         Envelope(
@@ -95,7 +97,9 @@ def parse(body: bytes, hint: str | None = None, attempt: int = 0) -> Message:
 
 def _type_named_in(body: bytes) -> type[Message]:
     if len(body) > LARGEST_BYTES:
-        raise BadMessage("too_large", f"{len(body)} bytes; no message has more than {LARGEST_BYTES}")
+        raise BadMessage(
+            "too_large", f"{len(body)} bytes; no message has more than {LARGEST_BYTES}"
+        )
     try:
         event = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -106,6 +110,19 @@ def _type_named_in(body: bytes) -> type[Message]:
         return MESSAGE_TYPES[event["type"]]
     except KeyError:
         raise BadMessage("unknown_type", f"no message is called {event['type'][:100]!r}") from None
+
+
+def _holds_nul(value: object) -> bool:
+    """Whether a text somewhere in JSON holds what Postgres can't store."""
+    match value:
+        case str():
+            return "\x00" in value
+        case dict():
+            return any(_holds_nul(one) for pair in value.items() for one in pair)
+        case list():
+            return any(map(_holds_nul, value))
+        case _:
+            return False
 
 
 def _explained(error: ValidationError) -> BadMessage:

@@ -1,7 +1,7 @@
 """A worker: consumes its service's queue, group by group, until it is told to stop."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Final
 
@@ -10,10 +10,10 @@ from aio_pika.abc import AbstractConnection
 
 from shared import broker, metrics
 from shared.broker import TROUBLE, ChannelGone, Deliveries
-from shared.database import TRANSIENT, Pool, pool
+from shared.database import PassingTrouble, Pool, connection, pool
 from shared.dead_queue import drain
 from shared.failpoints import passing
-from shared.handling import Handling
+from shared.handling import Handling, Unfinished
 from shared.inbox import sql
 from shared.lifetime import beside, until_migrated
 from shared.relay import Relay
@@ -53,13 +53,13 @@ class Worker:
             pool(url, self.service.name, size=3, durable=False) as quick,
         ):
             relay = Relay(self.service.name, quick, self._settings)
-            handling = Handling(self.service, durable, quick, self._settings)
+            handling = Handling(self.service, durable, quick, self._settings, self._stopping)
             async with beside(
                 relay.run(),
                 relay.poll(),
                 _again_and_again(_HOUSEKEEPING_S, lambda: self._forget(handling)),
                 _again_and_again(_MEASURE_S, lambda: self._measure(quick)),
-                drain(self.service.name, quick, self._settings),
+                drain(self.service.name, durable, self._settings),
             ):
                 log.info("worker started", service=self.service.name)
                 await self._consume(handling, relay)
@@ -77,6 +77,8 @@ class Worker:
             except (ChannelGone, *TROUBLE) as error:
                 log.warning("consuming interrupted", service=self.service.name, error=repr(error))
                 await broker.pause_before_reconnecting()
+            except Unfinished as trouble:
+                log.warning("stopped unfinished", service=self.service.name, error=str(trouble))
             finally:
                 self.ready = False
 
@@ -93,7 +95,18 @@ class Worker:
             rows = await handling.conclude(group)
             await deliveries.acknowledge(group[-1])
             passing("acknowledged")
-            await relay.hand_over(rows)
+            await self._unless_stopped(relay.hand_over(rows))
+
+    async def _unless_stopped(self, waiting: Coroutine[None, None, None]) -> None:
+        """Wait, but not longer than until told to stop."""
+        tasks = {asyncio.ensure_future(waiting), asyncio.ensure_future(self._stopping.wait())}
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
 
     async def _forget(self, handling: Handling) -> None:
         days = await handling.days.forget_past(self._settings.inbox_days)
@@ -101,7 +114,7 @@ class Worker:
             log.info("inbox forgot", service=self.service.name, days=[str(day) for day in days])
 
     async def _measure(self, connections: Pool) -> None:
-        async with connections.acquire() as db:
+        async with connection(connections) as db:
             row = await db.fetchrow(sql.measure)
         if row:
             metrics.OUTBOX.labels(self.service.name).set(row["outbox"])
@@ -111,6 +124,6 @@ class Worker:
 
 async def _again_and_again(every_s: float, act: Callable[[], Awaitable[None]]) -> None:
     while True:
-        with suppress(*TRANSIENT):
+        with suppress(PassingTrouble):
             await act()
         await asyncio.sleep(every_s)

@@ -34,7 +34,10 @@ def _decimal_text(value: object) -> Decimal:
 
 
 def _utc(value: datetime) -> datetime:
-    value = value.astimezone(UTC)
+    try:
+        value = value.astimezone(UTC)
+    except OverflowError:
+        value = _LAST
     if not _FIRST <= value < _LAST:
         raise ValueError("a time between the years 2000 and 2100 is expected")
     return value
@@ -50,9 +53,7 @@ def _plain(value: Decimal) -> str:
     return f"{value:f}"
 
 
-Id = Annotated[
-    str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")
-]
+Id = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Text = Annotated[str, StringConstraints(max_length=2_000, pattern=r"^[^\x00]*$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
 Amount = Annotated[int, Field(strict=True, ge=0, le=MAX_AMOUNT)]
@@ -135,9 +136,7 @@ class Message(Model):
         self._envelope = envelope
         return self
 
-    def because(
-        self, cause: "Message", key: str = "", *, at: datetime | None = None
-    ) -> Self:
+    def because(self, cause: "Message", key: str = "", *, at: datetime | None = None) -> Self:
         """Stamp this message as caused by another.
 
         Args:
