@@ -60,12 +60,12 @@ class Scheduler:
         async with pool(url, name, size=4) as connections:
             relay = Relay(name, connections, self._settings)
             async with beside(relay.run(), relay.poll()):
-                log.info("scheduler started")
+                log.info("worker started", service=name)
                 while not self._stopping.is_set():
                     await self._wait(await self._say_due(connections, relay))
                 with suppress(TimeoutError):
                     await asyncio.wait_for(relay.drained(), self._settings.shutdown_s)
-        log.info("scheduler stopped")
+        log.info("worker stopped", service=name)
 
     async def _say_due(self, connections: Pool, relay: Relay) -> float:
         """Say what is due; returns after how many seconds to look again."""
