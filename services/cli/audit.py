@@ -6,9 +6,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from services.cli.console import Failure, Json, console, database, finish, print_json
+from services.cli.console import (
+    Failure,
+    Json,
+    console,
+    database,
+    finish,
+    new_table,
+    print_json,
+)
 from services.registry import SCHEMAS
 from shared.database import Connection
 from shared.sql import Statements
@@ -77,12 +84,14 @@ def audit(
 
 def print_checks(checks: Sequence[Check]) -> None:
     """Print a table of checks, and what each found."""
-    shown = Table(title="Audit", title_justify="left", title_style="bold", header_style="dim")
-    for column in ("", "what must hold", "in flight", "wrong"):
+    shown = new_table("Audit")
+    for column in ("", "domain", "what must hold", "in flight", "wrong"):
         shown.add_column(column, justify="right" if column in ("in flight", "wrong") else "left")
     for check in checks:
         mark = "[red]wrong[/]" if check.wrong else "[green]ok[/]"
-        shown.add_row(mark, check.title, str(check.in_flight or "-"), str(len(check.wrong) or "-"))
+        section, _, title = check.title.partition(" ")
+        counts = str(check.in_flight or "-"), str(len(check.wrong) or "-")
+        shown.add_row(mark, section, title, *counts)
     console.print(shown)
     for check in checks:
         for one in check.wrong:

@@ -197,7 +197,7 @@ left join lateral (
 where v.net + v.vat <> v.gross or coalesce(l.gross, 0) <> v.gross;
 
 -- name: invoice_numbers
--- Invoice numbers have no gaps within their series.
+-- 11.6 Invoice numbers have no gaps within their series.
 select s.series as id,
        format('%s numbers taken, %s invoices', s.next_number - 1, count(v.number)) as detail,
        null::timestamptz as since, null::text as correlation_id

@@ -3,17 +3,20 @@
 import asyncio
 import json
 import re
+import sys
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import typer
 from aio_pika.abc import AbstractConnection
 from aio_pika.exceptions import AMQPError
 from pydantic import ValidationError
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -23,7 +26,8 @@ from shared.database import Connection, connect, role_of
 from shared.settings import Settings
 from shared.settings import settings as from_environment
 
-console = Console(highlight=False)
+_PIPE_WIDTH = 200
+console = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 T = TypeVar("T")
@@ -133,13 +137,28 @@ def table(title: str, rows: Sequence[Mapping[str, Any]], empty: str = "none") ->
     if not rows:
         console.print(Text(f"{title}: {empty}", style="dim"))
         return
-    shown = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    shown = new_table(title)
     for column in rows[0]:
-        numeric = isinstance(rows[0][column], int | Decimal) and column != "number"
-        shown.add_column(column.replace("_", " "), justify="right" if numeric else "left")
+        numeric = any(isinstance(row[column], int | Decimal) for row in rows)
+        shown.add_column(
+            column.replace("_", " "), justify="right" if numeric else "left", overflow="fold"
+        )
     for row in rows:
         shown.add_row(*(Text(readable(value)) for value in row.values()))
     console.print(shown)
+
+
+def new_table(title: str) -> Table:
+    """An empty table in the style of this program."""
+    return Table(
+        title=title, title_justify="left", title_style="bold", header_style="dim", box=SIMPLE_HEAD
+    )
+
+
+def _local(at: datetime) -> str:
+    """An instant as clocks of the billing time zone show it."""
+    local = at.astimezone(ZoneInfo(settings().billing_time_zone))
+    return f"{local:%Y-%m-%d %H:%M} {local:%z}".removesuffix("00")
 
 
 def readable(value: object) -> str:
@@ -152,7 +171,7 @@ def readable(value: object) -> str:
         case int():
             return f"{value:,}"
         case datetime():
-            return value.strftime("%Y-%m-%d %H:%M")
+            return _local(value)
         case Decimal():
             return f"{value:f}"
         case _:

@@ -24,7 +24,7 @@ from services.provisioning import store as provisioning
 from services.wallet import store as wallet
 from shared.database import Connection, Row
 
-Rows = Sequence[Row]
+Rows = Sequence[Row] | Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,3 +209,8 @@ def _asked(row: Row) -> Asked:
         concluded_at=row["concluded_at"],
         details=row["details"],
     )
+
+
+async def show_requests(db: Connection, resource_id: str) -> list[Row]:
+    """What drivers were asked for a resource, oldest first, for people."""
+    return await db.fetch(sql.show_requests, resource_id)
