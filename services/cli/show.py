@@ -111,7 +111,12 @@ async def _resource(db: Connection, resource_id: str, page: Page) -> Shown | Non
     async with schema(db, "invoicing"):
         usage = await invoicing.show_segments(db, resource_id)
         invoices = await invoicing.show_invoices(db, resource_id=resource_id, limit=page.limit)
-    lists = {"requests": requests, "term": pieces, "usage": usage, "invoices": invoices}
+    lists: dict[str, Rows] = {
+        "requests": requests,
+        "term": pieces,
+        "usage": usage,
+        "invoices": invoices,
+    }
     return Shown(resource, lists)
 
 
