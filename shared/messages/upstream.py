@@ -15,6 +15,7 @@ from shared.messages.model import (
     PaymentMethod,
     PlainDecimal,
     PositiveAmount,
+    PositiveCount,
     Quantity,
     Rate,
     Text,
@@ -75,7 +76,7 @@ class CouponPublished(Message):
     products: Annotated[tuple[Id, ...], Field(min_length=1, max_length=200)]
     valid_until: Time
     account_id: Id | None = None
-    max_uses: Annotated[int, Field(strict=True, gt=0)] | None = None
+    max_uses: PositiveCount | None = None
 
     @model_validator(mode="after")
     def _value_fits_kind(self) -> Self:
@@ -286,5 +287,3 @@ class PricePublished(Message):
     currency: CurrencyCode
     per: Literal["30d", "unit", "unit_hour"]
     effective_from: Time
-
-

@@ -40,6 +40,20 @@ class PaymentOutcome:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Money that came through a gateway, in smallest units, for a payment; with the top-up that
+    turns it into credit, where one does."""
+
+    gateway: str
+    gateway_reference: str
+    payment_id: str
+    amount: int
+    became: Literal["payment", "credit"]
+    top_up_id: str | None
+    at: datetime
+
+
 def pay_until(method: PaymentMethod, at: datetime) -> datetime:
     """Until when a gateway's answer counts."""
     return at + (LINK_VALIDITY if method == "on_behalf" else GATEWAY_VALIDITY)

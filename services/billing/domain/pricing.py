@@ -14,7 +14,7 @@ from shared.money import currency as currency_named
 from shared.periods import MINUTES_PER_30_DAYS
 
 _MINUTES_PER_HOUR: Final = 60
-_EXACT_DIGITS: Final = 100
+EXACT_DIGITS: Final = 100
 """More than any product of a price, a quantity, a rate and minutes has."""
 
 
@@ -34,7 +34,7 @@ def prorated(
         An amount in smallest units.
     """
     with localcontext() as context:
-        context.prec = _EXACT_DIGITS
+        context.prec = EXACT_DIGITS
         per_unit = price.unit_price * quantity * (1 - discount_rate)
         match price.per:
             case "30d":
@@ -54,7 +54,7 @@ def vat_of(amount: int, rate: Decimal, *, included: bool) -> int:
         included: whether `amount` has it in it.
     """
     with localcontext() as context:
-        context.prec = _EXACT_DIGITS
+        context.prec = EXACT_DIGITS
         return round_half_up(amount * rate / (1 + rate) if included else amount * rate)
 
 
@@ -66,23 +66,32 @@ class Totals:
     vat: int
     gross: int
 
+    @property
+    def largest(self) -> int:
+        """The largest of the three, whatever its sign."""
+        return max(abs(self.net), abs(self.vat), abs(self.gross))
 
-def totals(
-    lines: Iterable[InvoiceLine], discount: int = 0, vat_rate: Decimal = Decimal(0)
-) -> Totals:
-    """Sums of rounded lines, so that an invoice always adds up (domain 6).
+    def less(self, discount: int) -> "Totals":
+        """With the share of a coupon taken off; it takes off VAT in the same proportion.
 
-    Args:
-        lines: each with its own VAT.
-        discount: the share of a coupon, taken off what is to be paid.
-        vat_rate: the rate of the VAT that the discount takes off with it.
-    """
+        Args:
+            discount: smallest units, VAT included; from 0 to `gross`.
+        """
+        if discount == 0:
+            return self
+        gross = self.gross - discount
+        with localcontext() as context:
+            context.prec = EXACT_DIGITS
+            vat = round_half_up(Decimal(self.vat) * gross / self.gross)
+        return Totals(net=gross - vat, vat=vat, gross=gross)
+
+
+def totals(lines: Iterable[InvoiceLine]) -> Totals:
+    """Sums of rounded lines, so that an invoice always adds up (domain 6)."""
     gross = vat = 0
     for line in lines:
         gross += line.amount if line.vat_included else line.amount + line.vat
         vat += line.vat
-    gross -= discount
-    vat -= vat_of(discount, vat_rate, included=True)
     return Totals(net=gross - vat, vat=vat, gross=gross)
 
 

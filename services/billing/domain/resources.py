@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from services.billing.domain import terms
-from services.billing.domain.catalogue import ProductVersion
+from services.billing.domain.catalogue import Catalogue, ProductVersion
 from services.billing.domain.pricing import totals
 from services.billing.domain.terms import TermPiece
 from shared.messages.items import Component, InvoiceLine, PricedItem
@@ -45,6 +45,14 @@ class Resource:
     in_trash: bool
     pieces: tuple[TermPiece, ...] = ()
 
+    def ends_by_grace(self, product: ProductVersion) -> bool:
+        """Whether it works on for a while after its end, and can be renewed until its release.
+
+        One that became prepaid by a switch, and for which no term was ever paid, does so whatever
+        its product's policy is (domain 10).
+        """
+        return product.expiry_policy == "grace" or not self.pieces
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -54,17 +62,17 @@ class Change:
     given_back: int = 0
 
 
-def after(resource: Resource, event: ResourceEvent, product: ProductVersion | None) -> Change:
+def after(resource: Resource, event: ResourceEvent, catalogue: Catalogue) -> Change:
     """What an event makes of a resource.
 
     Args:
         resource: as of the event before.
         event: the next one by its version.
-        product: the policy in force at the event's time; None gives nothing back.
+        catalogue: the policies of its product.
     """
+    product = catalogue.find_product(resource.product, event.at)
     refundable = product is not None and product.refundable
     pieces, given_back = _pieces_after(resource, event, refundable=refundable)
-    ends_by_trash = product is not None and product.expiry_policy == "trash"
     changed = replace(
         resource,
         user_type=event.user_type,
@@ -75,16 +83,18 @@ def after(resource: Resource, event: ResourceEvent, product: ProductVersion | No
         auto_renew_months=resource.auto_renew_months if event.user_type == "prepaid" else None,
         version=event.version,
         busy_with=None if resource.busy_with == event.order_id else resource.busy_with,
-        in_trash=event.state == "suspended" and _in_trash(event, ends_by_trash=ends_by_trash),
+        in_trash=event.state == "suspended" and _in_trash(resource, event, catalogue),
         pieces=pieces,
     )
     return Change(changed, given_back)
 
 
-def _in_trash(event: ResourceEvent, *, ends_by_trash: bool) -> bool:
-    if isinstance(event, ResourceSuspended):
-        return event.because_of != "expired" or ends_by_trash
-    return True
+def _in_trash(resource: Resource, event: ResourceEvent, catalogue: Catalogue) -> bool:
+    """Whether a suspended resource can be recovered; one that ended by grace can be renewed."""
+    if not isinstance(event, ResourceSuspended) or event.because_of != "expired":
+        return True
+    in_force = catalogue.find_product(resource.product, event.ends_at or event.at)
+    return in_force is not None and not resource.ends_by_grace(in_force)
 
 
 def _pieces_after(
@@ -104,7 +114,7 @@ def _pieces_after(
     piece = _piece(event.order_id, item, event.ends_at)
     match event:
         case ResourceRenewed():
-            return (*kept, piece), 0
+            return (*(one for one in kept if one.ends_at > event.at), piece), 0
         case ResourceResized():
             return (piece,), max(0, -item.amount)
         case _:

@@ -7,7 +7,6 @@ from decimal import Decimal
 
 from services.billing.domain.pricing import vat_of
 from shared.messages.items import Component, InvoiceLine
-from shared.money import round_half_up
 from shared.periods import minutes_between
 
 
@@ -29,9 +28,7 @@ class TermPiece:
     def unused_value(self, at: datetime) -> int:
         """What was paid for the minutes that are left, rounded half up (smallest units)."""
         minutes = minutes_between(self.starts_at, self.ends_at)
-        if minutes == 0:
-            return 0
-        return round_half_up(Decimal(self.paid) * self.minutes_left(at) / minutes)
+        return (2 * self.paid * self.minutes_left(at) + minutes) // (2 * minutes) if minutes else 0
 
 
 def unused_value(pieces: Iterable[TermPiece], at: datetime) -> int:

@@ -7,10 +7,9 @@ from services.billing.handlers.catalogue import (
     price_published,
     product_published,
 )
+from services.billing.handlers.gateway import gateway_payment_failed, gateway_payment_succeeded
 from services.billing.handlers.orders import order_placed
 from services.billing.handlers.payments import (
-    gateway_payment_failed,
-    gateway_payment_succeeded,
     payment_collect,
     wallet_credited,
     wallet_debited,

@@ -1,7 +1,10 @@
 """Customers, and the switch of their user type (domain 10)."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
+from services.billing.domain.rejection import Rejection
+from services.billing.domain.switches import Switch, decide, other
 from services.billing.store import accounts as store
 from services.billing.store.resources import end_auto_renewal
 from shared.database import Connection
@@ -24,25 +27,32 @@ async def account_switch_requested(
     requests: Sequence[AccountSwitchRequested], db: Connection
 ) -> list[Said]:
     """Switch accounts' user types, as Sales or Support ask for."""
-    await store.lock_accounts(db, {request.account_id for request in requests})
-    today = await store.find_accounts(
-        db, [(request.envelope.id, request.account_id, request.time) for request in requests]
-    )
+    account_ids = {request.account_id for request in requests}
+    known = await store.lock_accounts(db, account_ids)
+    histories = await store.find_switches(db, known)
+    overdue = await store.find_overdue(db, known)
     said: list[Said] = []
-    switched: dict[str, AccountSwitchRequested] = {}
-    for request in requests:
-        account = today.get(request.envelope.id)
-        if account is None:
+    asked_for: list[tuple[str, Switch]] = []
+    to_postpaid: dict[str, datetime] = {}
+    for request in sorted(requests, key=lambda request: request.time):
+        account_id = request.account_id
+        if account_id not in known:
             said.append(_unknown(request))
-        elif account.user_type == request.user_type or request.account_id in switched:
-            said.append(_refused(request, "already_so", f"it is {account.user_type} already"))
+            continue
+        asked = Switch(request.time, request.user_type, request.requested_by, request.reason)
+        decided = decide(histories[account_id], asked, overdue.get(account_id))
+        is_new = all(switch.at != asked.at for switch in histories[account_id])
+        if isinstance(decided, Rejection):
+            said.append(_refused(request, decided))
         else:
-            switched[request.account_id] = request
-            said += _told(request)
-    if switched:
-        await store.append_switches(db, list(switched.values()))
-        to_postpaid = [one.account_id for one in switched.values() if one.user_type == "postpaid"]
-        await end_auto_renewal(db, to_postpaid)
+            said += [message for switch in decided for message in _told(request, switch)]
+        if is_new and not (isinstance(decided, Rejection) and decided.reason != "already_so"):
+            histories[account_id].append(asked)
+            asked_for.append((account_id, asked))
+        if not isinstance(decided, Rejection) and asked.user_type == "postpaid":
+            to_postpaid[account_id] = asked.at
+    await store.append_switches(db, asked_for)
+    await end_auto_renewal(db, to_postpaid)
     return said
 
 
@@ -52,25 +62,25 @@ def _unknown(request: AccountSwitchRequested) -> Said:
     return Refused(request, "unknown_account", f"there is no account {request.account_id}")
 
 
-def _refused(request: AccountSwitchRequested, reason: str, message: str) -> AccountSwitchRefused:
+def _refused(request: AccountSwitchRequested, rejection: Rejection) -> AccountSwitchRefused:
     return AccountSwitchRefused(
-        account_id=request.account_id, reason=reason, message=message
+        account_id=request.account_id, reason=rejection.reason, message=rejection.message
     ).because(request)
 
 
-def _told(request: AccountSwitchRequested) -> list[Said]:
-    before = "prepaid" if request.user_type == "postpaid" else "postpaid"
+def _told(request: AccountSwitchRequested, switch: Switch) -> list[Said]:
+    before, key = other(switch.user_type), switch.at.isoformat()
     return [
         AccountSwitched(
             account_id=request.account_id,
             from_=before,
-            to=request.user_type,
-            requested_by=request.requested_by,
-            reason=request.reason,
-        ).because(request),
+            to=switch.user_type,
+            requested_by=switch.requested_by,
+            reason=switch.reason,
+        ).because(request, key=key, at=switch.at),
         NotificationRequested(
             account_id=request.account_id,
             template="account_switched",
-            facts={"from": before, "to": request.user_type},
-        ).because(request),
+            facts={"from": before, "to": switch.user_type},
+        ).because(request, key=key, at=switch.at),
     ]

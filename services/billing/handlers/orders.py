@@ -1,11 +1,13 @@
 """Orders: priced, and either rejected, paid for, or passed on to provisioning."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
+from itertools import chain
 
 from services.billing.domain.orders import Accepted, Desk
 from services.billing.domain.payments import Payment
 from services.billing.domain.rejection import Rejection
+from services.billing.domain.resources import Resource
 from services.billing.handlers import payments
 from services.billing.store import accounts, catalogue, orders, resources
 from services.billing.store.orders import Decided
@@ -13,7 +15,7 @@ from shared.database import Connection
 from shared.ids import derived_id
 from shared.messages import NotYet, Refused, Said
 from shared.messages.billing import OrderConfirmed, OrderRejected
-from shared.messages.upstream import OrderPlaced
+from shared.messages.upstream import OrderItem, OrderPlaced
 from shared.waiting import may_wait
 
 
@@ -61,16 +63,18 @@ async def _not_known(
 
 
 async def _open_desk(placed: Sequence[OrderPlaced], db: Connection) -> Desk:
-    named = {item.resource_id or item.item_id for order in placed for item in order.items}
+    named = {_resource_id(order, item) for order in placed for item in order.items}
     known = await resources.lock_resources(db, named)
     products = {item.product for order in placed for item in order.items if item.product}
+    products |= {resource.product for resource in known.values()}
     return Desk(
         accounts=await accounts.find_accounts(
             db, [(order.order_id, order.account_id, order.time) for order in placed]
         ),
         catalogue=await catalogue.find_catalogue(
             db,
-            products | {resource.product for resource in known.values()},
+            products,
+            _skus(placed, known),
             {order.account_id for order in placed},
         ),
         resources=known,
@@ -78,6 +82,24 @@ async def _open_desk(placed: Sequence[OrderPlaced], db: Connection) -> Desk:
             db, {order.coupon for order in placed if order.coupon is not None}
         ),
     )
+
+
+def _skus(placed: Sequence[OrderPlaced], known: Mapping[str, Resource]) -> set[str]:
+    """The SKUs that may have to be priced."""
+    ordered = (item.components or () for order in placed for item in order.items)
+    bought = (
+        known[resource_id].components
+        for order in placed
+        if order.action in ("renew", "recover")
+        for item in order.items
+        if (resource_id := _resource_id(order, item)) in known
+    )
+    return {component.sku for components in chain(ordered, bought) for component in components}
+
+
+def _resource_id(order: OrderPlaced, item: OrderItem) -> str:
+    """What an item is about; a created resource's id is the item's (contract.md)."""
+    return item.item_id if order.action == "create" else item.resource_id or ""
 
 
 async def _take(accepted: Sequence[tuple[OrderPlaced, Accepted]], db: Connection) -> None:

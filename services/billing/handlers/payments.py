@@ -1,15 +1,16 @@
 """Payments: asked for, confirmed, or failed (domain 2)."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final, Literal
 
 from services.billing.domain.payments import Payment, PaymentOutcome, pay_until, wallet_of
 from services.billing.store import accounts, catalogue, orders, resources
 from services.billing.store import payments as store
 from shared.database import Connection
 from shared.ids import derived_id
-from shared.messages import Message, NotYet, Refused, Said
+from shared.messages import Message, NotYet, Said
 from shared.messages.billing import (
     OrderRejected,
     PaymentCollect,
@@ -18,20 +19,25 @@ from shared.messages.billing import (
     PaymentRequested,
 )
 from shared.messages.notifications import NotificationRequested
-from shared.messages.upstream import (
-    GatewayPaymentFailed,
-    GatewayPaymentSucceeded,
-    TopUpReceived,
-)
 from shared.messages.wallet import WalletCharge, WalletCredited, WalletDebited, WalletDeclined
-from shared.waiting import may_wait
 
-_REASONS = {
+FailureReason = Literal["insufficient_credit", "payment_overdue", "link_expired", "gateway_failed"]
+_REASONS: Final[Mapping[FailureReason, str]] = {
     "insufficient_credit": "there is not enough available credit",
     "payment_overdue": "nobody paid in time",
     "link_expired": "the payment link has expired",
     "gateway_failed": "the payment gateway did not take the money",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A payment that did not come about, why, and since when; `cause` told us."""
+
+    payment: Payment
+    reason: FailureReason
+    cause: Message
+    at: datetime
 
 
 async def request(payments: Sequence[tuple[Payment, Message]], db: Connection) -> list[Said]:
@@ -118,22 +124,20 @@ async def payment_collect(commands: Sequence[PaymentCollect], db: Connection) ->
 async def wallet_debited(debits: Sequence[WalletDebited], db: Connection) -> list[Said]:
     """Confirm the payments whose charge was granted. Other charges are not ours."""
     payments = await _charged(debits, db)
-    return await _confirm(
-        [
-            (payments[debit.reference], debit.amount, debit)
-            for debit in debits
-            if debit.reference in payments
-        ],
-        db,
-    )
+    granted = {
+        payments[debit.reference].payment_id: (payments[debit.reference], debit.amount, debit)
+        for debit in debits
+        if debit.reference in payments
+    }
+    return await confirm(list(granted.values()), db)
 
 
 async def wallet_declined(declines: Sequence[WalletDeclined], db: Connection) -> list[Said]:
     """End the payments whose charge was declined; top-up-and-pay asks a gateway for the rest."""
     payments = await _charged(declines, db)
     short: list[tuple[Payment, WalletDeclined]] = []
-    failed: list[tuple[Payment, str, Message]] = []
-    for decline in declines:
+    failed: list[Failure] = []
+    for decline in {decline.reference: decline for decline in declines}.values():
         payment = payments.get(decline.reference)
         if payment is None:
             continue
@@ -142,7 +146,7 @@ async def wallet_declined(declines: Sequence[WalletDeclined], db: Connection) ->
             until = pay_until(payment.method, decline.time)
             short.append((replace(payment, gateway_amount=missing, pay_until=until), decline))
         else:
-            failed.append((payment, "insufficient_credit", decline))
+            failed.append(Failure(payment, "insufficient_credit", decline, decline.time))
     await store.append_gateway_requests(db, [payment for payment, _ in short])
     return [_requested(payment, decline) for payment, decline in short] + await fail(failed, db)
 
@@ -167,13 +171,15 @@ async def wallet_credited(credits: Sequence[WalletCredited], db: Connection) -> 
     top_ups = [credit for credit in credits if credit.reason == "top_up"]
     if not top_ups:
         return []
-    payments = await store.lock_payments(db, [credit.reference for credit in top_ups])
+    topped_up = await store.find_topped_up(db, [credit.reference for credit in top_ups])
+    if not topped_up:
+        return []
+    payments = await store.lock_payments(db, topped_up.values())
     charges = [
         (derived_id("charge", payment.payment_id, "after top-up"), payment, credit)
         for credit in top_ups
-        if (payment := payments.get(credit.reference)) is not None
-        and payment.outcome is None
-        and payment.method == "top_up_and_pay"
+        if credit.reference in topped_up
+        and (payment := payments[topped_up[credit.reference]]).outcome is None
     ]
     await store.append_charges(
         db, [(charge_id, payment.payment_id, payment.amount) for charge_id, payment, _ in charges]
@@ -181,101 +187,7 @@ async def wallet_credited(credits: Sequence[WalletCredited], db: Connection) -> 
     return [_charge(charge_id, payment, credit) for charge_id, payment, credit in charges]
 
 
-async def gateway_payment_succeeded(
-    successes: Sequence[GatewayPaymentSucceeded], db: Connection
-) -> list[Said]:
-    """Confirm what was paid. Money that nobody waits for any more becomes credit (domain 2)."""
-    payments = await store.lock_payments(db, [one.payment_id for one in successes])
-    receipts = dict(
-        await store.find_receipts(db, [(one.gateway, one.gateway_reference) for one in successes])
-    )
-    said: list[Said] = []
-    came: list[tuple[str, str, str, int, str, datetime]] = []
-    confirmed: list[tuple[Payment, int, Message]] = []
-    topped_up: list[str] = []
-    for success in successes:
-        payment = payments.get(success.payment_id)
-        reference = (success.gateway, success.gateway_reference)
-        if payment is None:
-            said.append(_unknown(success))
-            continue
-        if (earlier := receipts.get(reference)) is not None:
-            if earlier != (success.payment_id, success.amount):
-                said.append(Refused(success, "id_reused", "the reference had another content"))
-            continue
-        receipts[reference] = (success.payment_id, success.amount)
-        pays = _pays(payment, success) and payment.payment_id not in topped_up
-        became = "payment" if pays else "credit"
-        came.append((*reference, success.payment_id, success.amount, became, success.time))
-        if not pays:
-            said += _becomes_credit(payment, success)
-        elif payment.method == "top_up_and_pay":
-            topped_up.append(payment.payment_id)
-            said.append(_top_up(payment.payment_id, payment, success))
-        else:
-            confirmed.append((payment, success.amount, success))
-            payments[payment.payment_id] = replace(payment, outcome="confirmed")
-    await store.append_receipts(db, came)
-    await store.close_gateway_requests(db, topped_up)
-    return said + await _confirm(confirmed, db)
-
-
-def _pays(payment: Payment, success: GatewayPaymentSucceeded) -> bool:
-    """Whether this is the money that the payment waits for."""
-    return (
-        payment.outcome is None
-        and payment.gateway_open
-        and success.amount == payment.gateway_amount
-        and payment.pay_until is not None
-        and success.time <= payment.pay_until
-    )
-
-
-def _unknown(answer: GatewayPaymentSucceeded | GatewayPaymentFailed) -> Said:
-    if may_wait(answer):
-        return NotYet(answer, "unknown_payment")
-    return Refused(answer, "unknown_payment", f"there is no payment {answer.payment_id}")
-
-
-def _becomes_credit(payment: Payment, success: GatewayPaymentSucceeded) -> list[Said]:
-    top_up_id = derived_id("top-up", success.gateway, success.gateway_reference)
-    return [
-        _top_up(top_up_id, payment, success),
-        NotificationRequested(
-            account_id=payment.account_id,
-            template="payment_became_credit",
-            facts={"payment_id": payment.payment_id, "amount": success.amount},
-        ).because(success),
-    ]
-
-
-def _top_up(top_up_id: str, payment: Payment, success: GatewayPaymentSucceeded) -> TopUpReceived:
-    return TopUpReceived(
-        top_up_id=top_up_id,
-        account_id=payment.account_id,
-        amount=success.amount,
-        gateway=success.gateway,
-        gateway_reference=success.gateway_reference,
-    ).because(success, key=top_up_id)
-
-
-async def gateway_payment_failed(
-    failures: Sequence[GatewayPaymentFailed], db: Connection
-) -> list[Said]:
-    """Cancel what could not be paid; nothing else happens (domain 2.3)."""
-    payments = await store.lock_payments(db, [one.payment_id for one in failures])
-    said = [_unknown(one) for one in failures if one.payment_id not in payments]
-    failed = {
-        payment.payment_id: (payment, "gateway_failed", failure)
-        for failure in failures
-        if (payment := payments.get(failure.payment_id)) is not None
-        and payment.outcome is None
-        and payment.gateway_open
-    }
-    return said + await fail(list(failed.values()), db)
-
-
-async def _confirm(paid: Sequence[tuple[Payment, int, Message]], db: Connection) -> list[Said]:
+async def confirm(paid: Sequence[tuple[Payment, int, Message]], db: Connection) -> list[Said]:
     """The money is ours: say so at once, so that what it was for goes on."""
     if not paid:
         return []
@@ -284,7 +196,8 @@ async def _confirm(paid: Sequence[tuple[Payment, int, Message]], db: Connection)
         [PaymentOutcome(payment, amount, None, cause.time) for payment, amount, cause in paid],
     )
     order_ids = [payment.order_id for payment, _, _ in paid if payment.order_id is not None]
-    await orders.begin_provisioning(db, order_ids)
+    if order_ids:
+        await orders.begin_provisioning(db, order_ids)
     items = await orders.find_items(db, order_ids)
     said: list[Said] = []
     for payment, amount, cause in paid:
@@ -310,43 +223,51 @@ async def _confirm(paid: Sequence[tuple[Payment, int, Message]], db: Connection)
     return said
 
 
-async def fail(failed: Sequence[tuple[Payment, str, Message]], db: Connection) -> list[Said]:
-    """No money came: cancel the orders, and free what they kept busy. Each payment comes with a
-    reason and a cause."""
-    if not failed:
+async def fail(failures: Sequence[Failure], db: Connection) -> list[Said]:
+    """No money came: cancel the orders, and free what they kept busy."""
+    if not failures:
         return []
     await store.append_outcomes(
-        db, [PaymentOutcome(payment, 0, reason, cause.time) for payment, reason, cause in failed]
+        db, [PaymentOutcome(one.payment, 0, one.reason, one.at) for one in failures]
     )
     cancelled = {
-        payment.order_id: (reason, cause.time)
-        for payment, reason, cause in failed
-        if payment.order_id is not None
+        one.payment.order_id: (one.reason, one.at)
+        for one in failures
+        if one.payment.order_id is not None
     }
-    await orders.cancel_orders(db, cancelled)
-    items = await orders.find_items(db, list(cancelled))
-    await resources.end_busy(
-        db, [(item.resource_id, order_id) for order_id, of in items.items() for item in of]
-    )
-    await catalogue.give_back_coupons(db, list(cancelled))
-    said: list[Said] = []
-    for payment, reason, cause in failed:
-        if payment.order_id is not None:
-            said.append(
-                OrderRejected(
-                    order_id=payment.order_id,
-                    account_id=payment.account_id,
-                    reason=reason,
-                    message=_REASONS[reason],
-                ).because(cause, key=payment.payment_id)
-            )
+    if cancelled:
+        await orders.cancel_orders(db, cancelled)
+        items = await orders.find_ordered_resources(db, list(cancelled))
+        await resources.end_busy(db, items)
+        await catalogue.give_back_coupons(db, list(cancelled))
+    return [message for one in failures for message in _told_failed(one)]
+
+
+def _told_failed(failure: Failure) -> list[Said]:
+    payment, reason = failure.payment, failure.reason
+    said: list[Message] = [
+        PaymentFailed(
+            payment_id=payment.payment_id,
+            order_id=payment.order_id,
+            invoice_id=payment.invoice_id,
+            account_id=payment.account_id,
+            reason=reason,
+        ),
+        NotificationRequested(
+            account_id=payment.account_id,
+            template="payment_failed",
+            facts={"payment_id": payment.payment_id, "reason": reason},
+        ),
+    ]
+    if payment.order_id is not None:
         said.append(
-            PaymentFailed(
-                payment_id=payment.payment_id,
+            OrderRejected(
                 order_id=payment.order_id,
-                invoice_id=payment.invoice_id,
                 account_id=payment.account_id,
                 reason=reason,
-            ).because(cause, key=payment.payment_id)
+                message=_REASONS[reason],
+            )
         )
-    return said
+    return [
+        message.because(failure.cause, key=payment.payment_id, at=failure.at) for message in said
+    ]

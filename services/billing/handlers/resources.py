@@ -60,7 +60,7 @@ async def _applied(
     """Events in the order of their versions. What was handled is dropped; what comes too early
     waits for the events before it."""
     products = {resource.product for resource in before.values()}
-    on_sale = await catalogue.find_catalogue(db, products, ())
+    on_sale = await catalogue.find_catalogue(db, products)
     now = dict(before)
     applied: list[_Applied] = []
     said: list[Said] = []
@@ -69,7 +69,7 @@ async def _applied(
         if resource is None or event.version > resource.version + 1:
             said.append(NotYet(event, "earlier_event_missing"))
         elif event.version == resource.version + 1:
-            change = after(resource, event, on_sale.find_product(resource.product, event.at))
+            change = after(resource, event, on_sale)
             now[event.resource_id] = change.resource
             applied.append(_Applied(event, change))
     return applied, said

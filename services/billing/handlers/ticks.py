@@ -22,9 +22,14 @@ async def tick_minute(ticks: Sequence[TickMinute], db: Connection) -> list[Said]
     held = await store.lock_payments(db, overdue)
     return await payments.fail(
         [
-            (payment, "link_expired" if payment.method == "on_behalf" else "payment_overdue", tick)
+            payments.Failure(
+                payment,
+                "link_expired" if payment.method == "on_behalf" else "payment_overdue",
+                tick,
+                payment.pay_until,
+            )
             for payment in held.values()
-            if payment.outcome is None and payment.gateway_open
+            if payment.outcome is None and payment.gateway_open and payment.pay_until is not None
         ],
         db,
     )

@@ -14,7 +14,9 @@ create table account (
     registered_at timestamptz not null
 );
 
--- Switches of the user type: who, why and when. Before the first of them an account is prepaid.
+-- The user types that accounts were to have from a moment on: who, why and when. Before the first
+-- of them an account is prepaid. One that asks for what is so already is kept as well: it may change
+-- something once an earlier one comes late.
 create table user_type_switch (
     account_id   text not null references account,
     at           timestamptz not null,
@@ -25,6 +27,14 @@ create table user_type_switch (
 );
 create trigger user_type_switch_is_append_only before update or delete or truncate
     on user_type_switch for each statement execute function refuse_change();
+
+-- Since when an account has an invoice that is overdue, as invoicing told last; an account that is
+-- not here never had one.
+create table account_standing (
+    account_id    text primary key,
+    overdue_since timestamptz,
+    told_at       timestamptz not null
+) with (fillfactor = 70);
 
 -- Products' policies, each in force from a date until the next.
 create table product_version (
@@ -107,6 +117,7 @@ create index purchase_order_of_account on purchase_order (account_id, placed_at 
 create table order_item (
     order_id    text not null references purchase_order,
     item_id     text not null,
+    position    integer not null check (position > 0),
     resource_id text not null,
     amount      bigint not null,
     priced      jsonb not null,
@@ -192,15 +203,18 @@ create table gateway_request (
 ) with (fillfactor = 70);
 create index gateway_request_due on gateway_request (pay_until) where open;
 
--- Money that came through a gateway: each reference counts once.
+-- Money that came through a gateway: each reference counts once. What became credit did so by a
+-- top-up of its own.
 create table gateway_receipt (
     gateway           text not null,
     gateway_reference text not null,
     payment_id        text not null references payment,
     amount            bigint not null check (amount > 0),
     became            text not null check (became in ('payment', 'credit')),
+    top_up_id         text unique,
     at                timestamptz not null,
-    primary key (gateway, gateway_reference)
+    primary key (gateway, gateway_reference),
+    check (became = 'payment' or top_up_id is not null)
 );
 create unique index gateway_receipt_pays_once on gateway_receipt (payment_id) where became = 'payment';
 create trigger gateway_receipt_is_append_only before update or delete or truncate

@@ -3,9 +3,10 @@
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from services.billing.domain.orders import Account
+from services.billing.domain.purchases import Account
+from services.billing.domain.switches import Switch
 from shared.database import Connection, Row
-from shared.messages.upstream import AccountRegistered, AccountSwitchRequested
+from shared.messages.upstream import AccountRegistered
 from shared.sql import Statements
 
 sql = Statements("services.billing.store", "accounts.sql")
@@ -30,11 +31,8 @@ async def find_accounts(
 ) -> dict[str, Account]:
     """Accounts as they were at a time.
 
-    Args:
-        questions: a name for the question, the account's id, and the time.
-
-    Returns:
-        By question, those that exist.
+    Each question is a name for it, the account's id, and the time. Those that exist come back, by
+    question.
     """
     asked = list(questions)
     rows = await db.fetch(
@@ -44,7 +42,9 @@ async def find_accounts(
         [at for _, _, at in asked],
     )
     return {
-        row["question"]: Account(row["account_id"], row["currency"], row["user_type"])
+        row["question"]: Account(
+            row["account_id"], row["currency"], row["user_type"], row["overdue_since"]
+        )
         for row in rows
     }
 
@@ -54,16 +54,33 @@ async def lock_accounts(db: Connection, account_ids: Collection[str]) -> set[str
     return {row["account_id"] for row in await db.fetch(sql.lock_accounts, list(account_ids))}
 
 
-async def append_switches(db: Connection, switches: Sequence[AccountSwitchRequested]) -> None:
-    """Note switches of the user type."""
-    await db.execute(
-        sql.append_switches,
-        [one.account_id for one in switches],
-        [one.time for one in switches],
-        [one.user_type for one in switches],
-        [one.requested_by for one in switches],
-        [one.reason for one in switches],
-    )
+async def find_switches(db: Connection, account_ids: Collection[str]) -> dict[str, list[Switch]]:
+    """What was asked of each of these accounts, oldest first."""
+    histories: dict[str, list[Switch]] = {account_id: [] for account_id in account_ids}
+    for row in await db.fetch(sql.find_switches, list(account_ids)):
+        histories[row["account_id"]].append(
+            Switch(row["at"], row["user_type"], row["requested_by"], row["reason"])
+        )
+    return histories
+
+
+async def find_overdue(db: Connection, account_ids: Collection[str]) -> dict[str, datetime]:
+    """Since when invoices of those of these accounts are overdue that have one."""
+    rows = await db.fetch(sql.find_overdue, list(account_ids))
+    return {row["account_id"]: row["overdue_since"] for row in rows}
+
+
+async def append_switches(db: Connection, switches: Sequence[tuple[str, Switch]]) -> None:
+    """Note which user types accounts were to have."""
+    if switches:
+        await db.execute(
+            sql.append_switches,
+            [account_id for account_id, _ in switches],
+            [switch.at for _, switch in switches],
+            [switch.user_type for _, switch in switches],
+            [switch.requested_by for _, switch in switches],
+            [switch.reason for _, switch in switches],
+        )
 
 
 async def show_account(db: Connection, account_id: str) -> Row | None:

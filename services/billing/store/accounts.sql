@@ -5,8 +5,9 @@ select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[],
 on conflict (account_id) do nothing;
 
 -- name: find_accounts
--- The accounts that questions are about, each with its user type at the question's time.
-select q.question, a.account_id, a.currency,
+-- The accounts that questions are about, each with its user type at the question's time, and since
+-- when an invoice of it is overdue.
+select q.question, a.account_id, a.currency, t.overdue_since,
        coalesce(
            (select s.user_type from user_type_switch s
             where s.account_id = a.account_id and s.at <= q.at
@@ -14,7 +15,8 @@ select q.question, a.account_id, a.currency,
            'prepaid'
        ) as user_type
 from unnest($1::text[], $2::text[], $3::timestamptz[]) as q (question, account_id, at)
-join account a using (account_id);
+join account a using (account_id)
+left join account_standing t using (account_id);
 
 -- name: lock_accounts
 -- Hold accounts while their user type is switched.
@@ -22,8 +24,19 @@ select account_id from account where account_id = any($1::text[])
 order by account_id
 for no key update;
 
+-- name: find_switches
+-- What was asked of accounts, oldest first.
+select account_id, at, user_type, requested_by, reason from user_type_switch
+where account_id = any($1::text[])
+order by account_id, at;
+
+-- name: find_overdue
+-- Since when invoices of accounts are overdue.
+select account_id, overdue_since from account_standing
+where account_id = any($1::text[]) and overdue_since is not null;
+
 -- name: append_switches
--- Switches of the user type: who, why and when.
+-- The user types that accounts were to have: who, why and when.
 insert into user_type_switch (account_id, at, user_type, requested_by, reason)
 select * from unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[]);
 
@@ -39,4 +52,11 @@ from account a where a.account_id = $1;
 
 -- name: show_switches
 -- An account's switches of the user type, for people.
-select at, user_type, requested_by, reason from user_type_switch where account_id = $1 order by at;
+select at, user_type, requested_by, reason
+from (
+    select at, user_type, requested_by, reason,
+           lag(user_type, 1, 'prepaid') over (order by at) as type_before
+    from user_type_switch where account_id = $1
+) s
+where user_type <> type_before
+order by at;

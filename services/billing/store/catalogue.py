@@ -99,9 +99,13 @@ async def save_coupons(db: Connection, coupons: Iterable[CouponPublished]) -> No
 
 
 async def find_catalogue(
-    db: Connection, products: Collection[str], account_ids: Collection[str]
+    db: Connection,
+    products: Collection[str],
+    skus: Collection[str] = (),
+    account_ids: Collection[str] = (),
 ) -> Catalogue:
-    """These products with their prices, and these accounts' discounts, in all their versions."""
+    """These products, the prices that they have for these SKUs, and these accounts' discounts, in
+    all their versions."""
     versions: defaultdict[str, list[ProductVersion]] = defaultdict(list)
     for row in await db.fetch(sql.find_products, list(products)):
         versions[row["product"]].append(
@@ -119,12 +123,12 @@ async def find_catalogue(
             )
         )
     prices: defaultdict[PriceKey, list[Price]] = defaultdict(list)
-    for row in await db.fetch(sql.find_prices, list(products)):
+    for row in await db.fetch(sql.find_prices, list(products), list(skus)) if skus else ():
         prices[PriceKey(row["product"], row["sku"], row["currency"])].append(
             Price(row["effective_from"], row["unit_price"], row["per"])
         )
     discounts: defaultdict[DiscountKey, list[Discount]] = defaultdict(list)
-    for row in await db.fetch(sql.find_discounts, list(account_ids)):
+    for row in await db.fetch(sql.find_discounts, list(account_ids)) if account_ids else ():
         discounts[DiscountKey(row["account_id"], row["product"])].append(
             Discount(row["effective_from"], row["rate"])
         )

@@ -57,9 +57,9 @@ select product, effective_from, name, vat_rate, vat_included, refundable, expiry
 from product_version where product = any($1::text[]);
 
 -- name: find_prices
--- All versions of the prices of these products.
+-- All versions of the prices of these SKUs of products.
 select product, sku, currency, effective_from, unit_price, per
-from price where product = any($1::text[]);
+from price where product = any($1::text[]) and sku = any($2::text[]);
 
 -- name: find_discounts
 -- All versions of these accounts' discounts.
@@ -84,10 +84,16 @@ from (select code, count(*)::integer as uses from used group by code) u
 where c.code = u.code;
 
 -- name: give_back_coupons
--- Orders that came to nothing give back the use of their coupon.
-with given_back as (
+-- Orders that came to nothing give back the use of their coupon; coupons are held in a fixed order.
+with held as materialized (
+    select code from coupon
+    where code in (select u.code from coupon_use u where u.order_id = any($1::text[]))
+    order by code
+    for no key update
+), given_back as (
     update coupon_use set given_back_at = now()
     where order_id = any($1::text[]) and given_back_at is null
+      and code in (select code from held)
     returning code
 )
 update coupon c set uses = c.uses - g.uses

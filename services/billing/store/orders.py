@@ -7,6 +7,7 @@ from datetime import datetime
 from services.billing.domain.orders import Accepted
 from services.billing.domain.refunds import Refund
 from services.billing.domain.rejection import Rejection
+from services.billing.store.races import do_first
 from shared.database import Connection, Row
 from shared.messages.items import PricedItem
 from shared.messages.upstream import OrderPlaced
@@ -55,8 +56,13 @@ async def find_fingerprints(db: Connection, order_ids: Collection[str]) -> dict[
 
 
 async def append_orders(db: Connection, decided: Sequence[Decided]) -> None:
-    """Keep orders with what was decided on them."""
-    await db.execute(
+    """Keep orders with what was decided on them.
+
+    Raises:
+        asyncpg.SerializationError: if another worker kept one of them just now.
+    """
+    await do_first(
+        db,
         sql.append_orders,
         [one.order.order_id for one in decided],
         [one.order.account_id for one in decided],
@@ -74,16 +80,20 @@ async def append_orders(db: Connection, decided: Sequence[Decided]) -> None:
         [one.order.envelope.correlation_id or one.order.envelope.id for one in decided],
     )
     items = [
-        (one.order.order_id, item) for one in decided if one.accepted for item in one.accepted.items
+        (one.order.order_id, position, item)
+        for one in decided
+        if one.accepted
+        for position, item in enumerate(one.accepted.items, 1)
     ]
     if items:
         await db.execute(
             sql.append_items,
-            [order_id for order_id, _ in items],
-            [item.item_id for _, item in items],
-            [item.resource_id for _, item in items],
-            [item.amount for _, item in items],
-            [item.model_dump_json(exclude_none=True) for _, item in items],
+            [order_id for order_id, _, _ in items],
+            [item.item_id for _, _, item in items],
+            [position for _, position, _ in items],
+            [item.resource_id for _, _, item in items],
+            [item.amount for _, _, item in items],
+            [item.model_dump_json(exclude_none=True) for _, _, item in items],
         )
 
 
@@ -97,10 +107,20 @@ async def find_items(
     db: Connection, order_ids: Collection[str]
 ) -> dict[str, tuple[PricedItem, ...]]:
     """The priced items of orders."""
+    if not order_ids:
+        return {}
     items: dict[str, list[PricedItem]] = {order_id: [] for order_id in order_ids}
     for row in await db.fetch(sql.find_items, list(order_ids)):
         items[row["order_id"]].append(PricedItem.model_validate_json(row["priced"]))
     return {order_id: tuple(of_order) for order_id, of_order in items.items()}
+
+
+async def find_ordered_resources(
+    db: Connection, order_ids: Collection[str]
+) -> list[tuple[str, str]]:
+    """What orders are about, as (resource id, order id)."""
+    rows = await db.fetch(sql.find_ordered_resources, list(order_ids))
+    return [(row["resource_id"], row["order_id"]) for row in rows]
 
 
 async def begin_provisioning(db: Connection, order_ids: Collection[str]) -> None:

@@ -18,12 +18,16 @@ from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text
 
 -- name: append_items
 -- The items of accepted orders, with their price.
-insert into order_item (order_id, item_id, resource_id, amount, priced)
-select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::jsonb[]);
+insert into order_item (order_id, item_id, position, resource_id, amount, priced)
+select * from unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::bigint[], $6::jsonb[]);
 
 -- name: find_items
 -- The items of orders, in the order in which they were placed.
-select order_id, priced from order_item where order_id = any($1::text[]) order by order_id, item_id;
+select order_id, priced from order_item where order_id = any($1::text[]) order by order_id, position;
+
+-- name: find_ordered_resources
+-- What orders are about.
+select resource_id, order_id from order_item where order_id = any($1::text[]) order by resource_id;
 
 -- name: begin_provisioning
 -- Orders that were paid.
@@ -99,7 +103,7 @@ from order_item i
 left join item_outcome o using (order_id, item_id)
 left join refund r using (order_id, item_id)
 where i.order_id = $1
-order by i.item_id;
+order by i.position;
 
 -- name: show_orders
 -- An account's orders, newest first, a page at a time.

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from services.billing.domain.payments import Payment, PaymentOutcome
+from services.billing.domain.payments import Payment, PaymentOutcome, Receipt
 from shared.database import Connection, Row
 from shared.sql import Statements
 
@@ -69,7 +69,10 @@ async def find_payment_ids(db: Connection, payment_ids: Collection[str]) -> set[
 
 async def lock_payments(db: Connection, payment_ids: Collection[str]) -> dict[str, Payment]:
     """Those of these payments that exist, held."""
-    rows = await db.fetch(sql.lock_payments, sorted(set(payment_ids)))
+    held = await db.fetch(sql.lock_payments, sorted(set(payment_ids)))
+    if not held:
+        return {}
+    rows = await db.fetch(sql.get_payments, [row["payment_id"] for row in held])
     return {
         row["payment_id"]: Payment(
             payment_id=row["payment_id"],
@@ -127,13 +130,25 @@ async def find_receipts(
     }
 
 
-async def append_receipts(
-    db: Connection, receipts: Sequence[tuple[str, str, str, int, str, datetime]]
-) -> None:
-    """Note money that came, as (gateway, reference, payment id, amount, what it became, time)."""
+async def append_receipts(db: Connection, receipts: Sequence[Receipt]) -> None:
+    """Note money that came."""
     if receipts:
-        columns = [list(column) for column in zip(*receipts, strict=True)]
-        await db.execute(sql.append_receipts, *columns)
+        await db.execute(
+            sql.append_receipts,
+            [one.gateway for one in receipts],
+            [one.gateway_reference for one in receipts],
+            [one.payment_id for one in receipts],
+            [one.amount for one in receipts],
+            [one.became for one in receipts],
+            [one.top_up_id for one in receipts],
+            [one.at for one in receipts],
+        )
+
+
+async def find_topped_up(db: Connection, top_up_ids: Collection[str]) -> dict[str, str]:
+    """The payments for which these top-ups were made, by top-up."""
+    rows = await db.fetch(sql.find_topped_up, list(top_up_ids))
+    return {row["top_up_id"]: row["payment_id"] for row in rows}
 
 
 async def find_overdue_payments(db: Connection, at: datetime, at_most: int) -> list[str]:

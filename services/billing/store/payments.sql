@@ -12,7 +12,8 @@ select payment_id from payment where payment_id = any($1::text[]);
 -- name: append_charges
 -- What the wallet is told to take.
 insert into charge (charge_id, payment_id, amount)
-select * from unnest($1::text[], $2::text[], $3::bigint[]);
+select * from unnest($1::text[], $2::text[], $3::bigint[])
+on conflict (charge_id) do nothing;
 
 -- name: append_gateway_requests
 -- What somebody has to pay through a gateway.
@@ -24,15 +25,20 @@ select * from unnest($1::text[], $2::bigint[], $3::timestamptz[]);
 select charge_id, payment_id from charge where charge_id = any($1::text[]);
 
 -- name: lock_payments
--- Payments, held while they are concluded, each with its outcome and its request to a gateway.
+-- Hold payments while they are concluded. How they ended must be read after that: whoever held
+-- them before may have ended them.
+select payment_id from payment where payment_id = any($1::text[])
+order by payment_id
+for no key update;
+
+-- name: get_payments
+-- Payments, each with its outcome and its request to a gateway.
 select p.payment_id, p.account_id, p.order_id, p.invoice_id, p.method, p.amount, p.currency,
        p.as_far_as_possible, o.outcome, g.amount as gateway_amount, g.pay_until, g.open
 from payment p
 left join payment_outcome o using (payment_id)
 left join gateway_request g using (payment_id)
-where p.payment_id = any($1::text[])
-order by p.payment_id
-for no key update of p;
+where p.payment_id = any($1::text[]);
 
 -- name: append_payment_outcomes
 -- How payments ended.
@@ -45,17 +51,22 @@ select * from unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::tex
 update gateway_request set open = false where payment_id = any($1::text[]) and open;
 
 -- name: find_receipts
--- The money that came under these references, with what it became.
-select gateway, gateway_reference, payment_id, amount, became
+-- The money that came under these references.
+select gateway, gateway_reference, payment_id, amount
 from gateway_receipt
 join unnest($1::text[], $2::text[]) as t (gateway, gateway_reference)
     using (gateway, gateway_reference);
 
 -- name: append_receipts
 -- Money that came through a gateway.
-insert into gateway_receipt (gateway, gateway_reference, payment_id, amount, became, at)
-select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[],
-                     $6::timestamptz[]);
+insert into gateway_receipt (gateway, gateway_reference, payment_id, amount, became, top_up_id, at)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[],
+                     $7::timestamptz[]);
+
+-- name: find_topped_up
+-- The payments for which these top-ups were made.
+select top_up_id, payment_id from gateway_receipt
+where became = 'payment' and top_up_id = any($1::text[]);
 
 -- name: find_overdue_requests
 -- Payments whose time at the gateway is over.

@@ -1,7 +1,7 @@
 """Resources and the pieces of their prepaid terms."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 
 from services.billing.domain.resources import Resource
 from services.billing.domain.terms import TermPiece
+from services.billing.store.races import do_first
 from shared.database import Connection, Row
 from shared.messages.items import Component, PricedItem
 from shared.sql import Statements
@@ -58,9 +59,14 @@ async def lock_resources(db: Connection, resource_ids: Collection[str]) -> dict[
 
 
 async def append_resources(db: Connection, items: Sequence[tuple[str, str, PricedItem]]) -> None:
-    """Resources that are about to be created, as (account id, order id, item)."""
+    """Resources that are about to be created, as (account id, order id, item).
+
+    Raises:
+        asyncpg.SerializationError: if another worker made one of them just now.
+    """
     if items:
-        await db.execute(
+        await do_first(
+            db,
             sql.append_resources,
             [item.resource_id for _, _, item in items],
             [account_id for account_id, _, _ in items],
@@ -137,9 +143,10 @@ async def save_pieces(
         )
 
 
-async def end_auto_renewal(db: Connection, account_ids: Collection[str]) -> None:
-    """Renew nothing of these accounts any more."""
-    await db.execute(sql.end_auto_renewal, list(account_ids))
+async def end_auto_renewal(db: Connection, ended: Mapping[str, datetime]) -> None:
+    """Renew nothing of these accounts any more, each from a time on."""
+    if ended:
+        await db.execute(sql.end_auto_renewal, sorted(ended), [ended[one] for one in sorted(ended)])
 
 
 def _json(components: tuple[Component, ...]) -> str:

@@ -63,8 +63,9 @@ select * from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::
 
 -- name: end_auto_renewal
 -- Accounts that became postpaid renew nothing any more (domain 10).
-update resource set auto_renew_months = null
-where account_id = any($1::text[]) and auto_renew_months is not null;
+update resource r set auto_renew_months = null
+from unnest($1::text[], $2::timestamptz[]) as t (account_id, at)
+where r.account_id = t.account_id and r.auto_renew_months is not null;
 
 -- name: show_resource
 -- A resource, for people.

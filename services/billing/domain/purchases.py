@@ -1,0 +1,204 @@
+"""What one item of an order asks for: whether it is allowed, and what it costs (domain 5, 6, 7)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from services.billing.domain import terms
+from services.billing.domain.catalogue import Catalogue, ProductVersion
+from services.billing.domain.pricing import Buyer, lines_for, totals, unpriced
+from services.billing.domain.rejection import Rejection
+from services.billing.domain.resources import Resource, ResourceState
+from shared.messages.items import Component, InvoiceLine, PricedItem
+from shared.messages.model import Action, UserType
+from shared.messages.upstream import OrderItem, OrderPlaced
+from shared.money import MAX_AMOUNT
+from shared.periods import MINUTES_PER_DAY, minutes_between
+
+_END_OF_TIME: Final = datetime(2099, 12, 31, tzinfo=UTC)
+_GRACE: Final = timedelta(days=30)
+"""How long after its end a resource can be renewed by hand under the `grace` policy (domain 7)."""
+STATES_FOR: Final[Mapping[Action, frozenset[ResourceState]]] = {
+    "resize": frozenset({"active", "stopped"}),
+    "renew": frozenset({"active", "stopped", "suspended"}),
+    "recover": frozenset({"suspended"}),
+    "delete": frozenset({"active", "stopped"}),
+    "stop": frozenset({"active"}),
+    "start": frozenset({"stopped"}),
+    "reboot": frozenset({"active", "stopped"}),
+}
+"""From which states an action may start (domain 5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A customer at one moment of business time."""
+
+    account_id: str
+    currency: str
+    user_type: UserType
+    overdue_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """One item on its way to a price. `resource` is None for one that is to be created."""
+
+    item: OrderItem
+    order: OrderPlaced
+    account: Account
+    product: ProductVersion
+    resource: Resource | None
+    catalogue: Catalogue
+
+    @property
+    def at(self) -> datetime:
+        return self.order.time
+
+    @property
+    def buyer(self) -> Buyer:
+        return Buyer(self.account.account_id, self.account.currency, self.at)
+
+    @property
+    def existing(self) -> Resource:
+        """The resource of an action on an existing one."""
+        if self.resource is None:
+            raise ValueError("a create has no resource yet")
+        return self.resource
+
+    def priced(
+        self, user_type: UserType, lines: tuple[InvoiceLine, ...] = (), **more: Any
+    ) -> PricedItem | Rejection:
+        """The item with its lines, before coupons."""
+        sums = totals(lines)
+        if sums.largest > MAX_AMOUNT:
+            return Rejection("amount_too_large", f"{self.item.item_id} would cost {sums.gross}")
+        resource = self.resource
+        return PricedItem(
+            item_id=self.item.item_id,
+            resource_id=resource.resource_id if resource else self.item.item_id,
+            action=self.order.action,
+            product=self.product.product,
+            name=resource.name if resource else self.item.name or self.item.item_id,
+            user_type=user_type,
+            currency=self.account.currency,
+            lines=lines,
+            net=sums.net,
+            vat=sums.vat,
+            amount=sums.gross,
+            discount_rate=self.catalogue.discount_rate(
+                self.account.account_id, self.product.product, self.at
+            ),
+            **{"components": resource.components if resource else (), **more},
+        )
+
+    def lines(
+        self, components: tuple[Component, ...], minutes: int
+    ) -> tuple[InvoiceLine, ...] | Rejection:
+        """A line for each component, at today's prices."""
+        return lines_for(components, minutes, self.product, self.buyer, self.catalogue)
+
+    def used_first(self, components: tuple[Component, ...]) -> PricedItem | Rejection:
+        """Postpaid: priced at the month's end, so all of it must have a price."""
+        missing = unpriced(components, self.product.product, self.buyer, self.catalogue)
+        return missing or self.priced("postpaid", components=components)
+
+
+def _create(purchase: Purchase) -> PricedItem | Rejection:
+    components, months = purchase.item.components or (), purchase.item.auto_renew_months
+    if purchase.account.user_type == "postpaid":
+        return purchase.used_first(components)
+    if months is not None and "renew" not in purchase.product.actions:
+        return Rejection("action_not_allowed", f"{purchase.product.product} can't be renewed")
+    return _for_a_term(purchase, components, purchase.at, auto_renew_months=months)
+
+
+def _recover(purchase: Purchase) -> PricedItem | Rejection:
+    """Priced like a create: a new term from now (domain 5)."""
+    resource = purchase.existing
+    if not resource.in_trash:
+        return Rejection("not_in_trash", f"{resource.resource_id} can only be renewed")
+    return _for_a_term(purchase, resource.components, purchase.at)
+
+
+def _renew(purchase: Purchase) -> PricedItem | Rejection:
+    """From the current end time to the new one, which must be later (domain 6)."""
+    resource = purchase.existing
+    if resource.in_trash:
+        return Rejection("in_trash", f"{resource.resource_id} can only be recovered")
+    if resource.ends_at is None:
+        return Rejection("not_for_postpaid", "a resource without an end can't be renewed")
+    ends_by_grace = resource.ends_by_grace(purchase.product)
+    if purchase.at >= resource.ends_at + (_GRACE if ends_by_grace else timedelta(0)):
+        return Rejection("resource_expired", f"{resource.resource_id} ended too long ago")
+    return _for_a_term(purchase, resource.components, resource.ends_at, starts_at=resource.ends_at)
+
+
+def _for_a_term(
+    purchase: Purchase, components: tuple[Component, ...], start: datetime, **more: Any
+) -> PricedItem | Rejection:
+    """Priced by the minute from `start` to the end that was asked for."""
+    days = purchase.item.days
+    if days is None and purchase.item.ends_at is None:
+        return Rejection("term_missing", "a prepaid resource needs ends_at or days")
+    end = purchase.item.ends_at or start + timedelta(days=days or 0)
+    minutes = days * MINUTES_PER_DAY if days else minutes_between(start, end)
+    if minutes == 0:
+        return Rejection("end_not_later", f"the end must be later than {start.isoformat()}")
+    if end <= purchase.at:
+        return Rejection("end_in_the_past", "the new end is already over")
+    if end > _END_OF_TIME:
+        return Rejection("term_too_long", f"no term goes beyond {_END_OF_TIME:%Y-%m-%d}")
+    lines = purchase.lines(components, minutes)
+    if isinstance(lines, Rejection):
+        return lines
+    return purchase.priced(
+        "prepaid", lines, components=components, ends_at=purchase.item.ends_at, days=days, **more
+    )
+
+
+def _resize(purchase: Purchase) -> PricedItem | Rejection:
+    """`value(new, m) - value(old, m)` for the `m` minutes that are left (domain 6).
+
+    A smaller configuration of a product that doesn't refund costs nothing and gives nothing back.
+    """
+    resource, components = purchase.existing, purchase.item.components or ()
+    if sorted(components, key=_by_sku) == sorted(resource.components, key=_by_sku):
+        return Rejection("nothing_to_change", f"{resource.resource_id} is so already")
+    if resource.user_type == "postpaid":
+        return purchase.used_first(components)
+    minutes = minutes_between(purchase.at, resource.ends_at) if resource.ends_at else 0
+    if minutes == 0:
+        return Rejection("resource_expired", f"{resource.resource_id} has no time left")
+    new = purchase.lines(components, minutes)
+    if isinstance(new, Rejection):
+        return new
+    old = terms.credit_lines(resource.pieces, resource.components, resource.name, purchase.at)
+    lines = (*new, *old)
+    if totals(lines).gross < 0 and not purchase.product.refundable:
+        lines = ()
+    return purchase.priced("prepaid", lines, components=components)
+
+
+def _by_sku(component: Component) -> tuple[str, Decimal]:
+    return component.sku, component.quantity
+
+
+def _free(purchase: Purchase) -> PricedItem | Rejection:
+    """Deleted, stopped, started or rebooted: nothing to pay."""
+    return purchase.priced(purchase.existing.user_type)
+
+
+PRICES: Final[Mapping[Action, Callable[[Purchase], PricedItem | Rejection]]] = {
+    "create": _create,
+    "resize": _resize,
+    "renew": _renew,
+    "recover": _recover,
+    "delete": _free,
+    "stop": _free,
+    "start": _free,
+    "reboot": _free,
+}
+"""What an item costs, by its order's action."""
