@@ -48,8 +48,7 @@ async def lock_series(db: Connection, year: int) -> tuple[str, int]:
     while True:
         if row := await db.fetchrow(sql.lock_series, year):
             return row["series"], row["next_number"]
-        places = await db.fetch(sql.find_place, year)
-        place = next((row["place"] for row in places if row["free"]), None)
+        place = await db.fetchval(sql.find_place, year)
         if place is None:
             raise AllSeriesInUseError(year)
         await db.execute(sql.open_series, series_name(year, place), year, place)

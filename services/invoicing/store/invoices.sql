@@ -5,11 +5,13 @@ order by place limit 1
 for update skip locked;
 
 -- name: find_place
--- A place for a year's next series, and whether nobody else is just taking it.
-select place, pg_try_advisory_xact_lock(hashtext('invoice_series'), $1 * 1000 + place) as free
+-- The first free place for a year's next series that nobody else is just taking.
+select place
 from generate_series(
     (select coalesce(max(place) + 1, 0) from invoice_series where year = $1), 999
-) as place;
+) as place
+where pg_try_advisory_xact_lock(hashtext('invoice_series'), $1 * 1000 + place)
+limit 1;
 
 -- name: open_series
 -- A year's next series, unless somebody else was quicker.

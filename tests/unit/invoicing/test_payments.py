@@ -1,0 +1,62 @@
+"""What is collected and paid of an invoice never exceeds it (domain 11)."""
+
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.invoicing.domain.payments import Balance, Collection, free, reserve, settle
+
+
+def _balance(gross: int) -> Balance:
+    return Balance("inv", "2026A-0000001", "acc", "VND", gross, 0, 0, "ord", "item")
+
+
+def _collection(amount: int, name: int) -> Collection:
+    return Collection(
+        str(name), "inv", "acc", amount, "credit", False, datetime(2026, 1, 1, tzinfo=UTC)
+    )
+
+
+def test_a_correction_below_zero_has_nothing_to_collect() -> None:
+    balance, amount = reserve(_balance(-5), None)
+    assert (balance.outstanding, amount) == (0, 0)
+
+
+def test_what_others_collect_stays_reserved_for_them() -> None:
+    balance, amount = reserve(_balance(100), 70)
+    settled = settle(balance, 50, None)
+    assert (amount, settled.amount, settled.overpaid) == (70, 30, 20)
+
+
+@given(
+    st.integers(-50, 200),
+    st.lists(
+        st.tuples(st.sampled_from(["ask", "pay", "fail", "gift"]), st.integers(1, 150)),
+        max_size=30,
+    ),
+)
+def test_no_money_is_lost_and_no_more_is_paid_than_the_invoice_has(
+    gross: int, moves: list[tuple[str, int]]
+) -> None:
+    balance = _balance(gross)
+    open_ones: list[Collection] = []
+    came = counted = given_back = 0
+    for name, (move, amount) in enumerate(moves):
+        if move == "ask":
+            balance, reserved = reserve(balance, amount)
+            if reserved:
+                open_ones.append(_collection(reserved, name))
+        elif move == "fail" and open_ones:
+            balance = free(balance, open_ones.pop())
+        elif move == "gift" or (move == "pay" and open_ones):
+            settled = settle(balance, amount, open_ones.pop(0) if move == "pay" else None)
+            balance = settled.balance
+            came += amount
+            counted += settled.amount
+            given_back += settled.overpaid
+        assert balance.paid >= 0
+        assert 0 <= balance.reserved == sum(one.amount for one in open_ones)
+        assert balance.paid + balance.reserved <= max(gross, 0)
+        assert balance.paid == counted
+        assert came == counted + given_back
