@@ -110,8 +110,8 @@ class Handling:
             except Exception as error:
                 # A message that finds a bug in the parser must not stop the queue.
                 log.exception("parser failed", service=self._service.name, type=delivery.type)
-                fault = BadMessage("unreadable", type(error).__name__)
-                fresh.letters.append(_unreadable(delivery, fault))
+                bug = BadMessage("unreadable", type(error).__name__)
+                fresh.letters.append(_unreadable(delivery, bug))
                 continue
             key = MessageKey.of(message)
             if (key.source, key.id) in seen:

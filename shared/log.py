@@ -5,7 +5,6 @@ import sys
 
 import structlog
 
-
 _tracebacks = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 )

@@ -17,7 +17,7 @@ class CurrencyMismatch(ValueError):
 
 
 def round_half_up(value: Decimal) -> int:
-    """Round to a whole number, halves away from zero (domain 6). The value has at most 60 digits."""
+    """Round to a whole number, halves away from zero (domain 6). At most 60 digits."""
     with localcontext() as context:
         context.prec = 60
         return int(value.to_integral_value(rounding=ROUND_HALF_UP))
@@ -124,9 +124,7 @@ def split_in_proportion(total: int, weights: list[int]) -> list[int]:
     if total == 0 or whole == 0:
         return [0] * len(weights)
     shares = [total * weight // whole for weight in weights]
-    by_remainder = sorted(
-        range(len(weights)), key=lambda i: (-(total * weights[i] % whole), i)
-    )
+    by_remainder = sorted(range(len(weights)), key=lambda i: (-(total * weights[i] % whole), i))
     for i in by_remainder[: total - sum(shares)]:
         shares[i] += 1
     return shares

@@ -19,7 +19,9 @@ async def serving(port: int | None, is_ready: Callable[[], bool]) -> AsyncIterat
         yield
         return
     server = _Server(
-        uvicorn.Config(_answers(is_ready), host="0.0.0.0", port=port, log_config=None, lifespan="off")
+        uvicorn.Config(
+            _answers(is_ready), host="0.0.0.0", port=port, log_config=None, lifespan="off"
+        )
     )
     serving = asyncio.create_task(server.serve())
     try:

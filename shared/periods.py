@@ -1,4 +1,4 @@
-"""Business time: instants cut to the minute, terms of 30 days, and billing months of a time zone."""
+"""Business time: instants cut to the minute, terms of 30 days, billing months of a time zone."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ MINUTES_PER_30_DAYS: Final = 43_200
 
 
 def to_minute(at: datetime) -> datetime:
-    """An instant cut to the minute, in UTC, so that periods tile without gap or overlap (domain 6)."""
+    """An instant cut to the minute, in UTC: periods tile without gap or overlap (domain 6)."""
     return at.astimezone(UTC).replace(second=0, microsecond=0)
 
 

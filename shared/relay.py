@@ -1,4 +1,4 @@
-"""The relay: publishes the outbox, many messages in flight, and deletes what the broker confirmed."""
+"""The relay: publishes the outbox, many messages in flight, deletes what the broker confirmed."""
 
 import asyncio
 from collections import deque

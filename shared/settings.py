@@ -1,4 +1,4 @@
-"""What an operator can set: environment variables `CLOUDTILL_*`, each with a default for one machine."""
+"""What an operator can set: variables `CLOUDTILL_*`, each with a default for one machine."""
 
 from datetime import time
 from functools import cache
@@ -22,17 +22,25 @@ class Settings(BaseSettings):
     amqp_url: SecretStr = SecretStr("amqp://guest:guest@localhost:5672/")
     database_url: SecretStr = SecretStr("postgresql://localhost:5432/cloudtill")
     billing_time_zone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Ho_Chi_Minh"
-    invoice_due_days: int = Field(15, ge=0, description="Days until an invoice is due (domain 3.4).")
+    invoice_due_days: int = Field(
+        15, ge=0, description="Days until an invoice is due (domain 3.4)."
+    )
 
     log_level: str = "info"
     log_format: str = Field("auto", pattern="^(auto|json|console)$")
-    ops_port: int | None = Field(None, description="Port of /livez, /readyz and /metrics; none: off.")
+    ops_port: int | None = Field(
+        None, description="Port of /livez, /readyz and /metrics; none: off."
+    )
 
-    group_size: int = Field(250, ge=1, le=1_000, description="Messages in one transaction, at most.")
+    group_size: int = Field(
+        250, ge=1, le=1_000, description="Messages in one transaction, at most."
+    )
     groups_ahead: int = Field(4, ge=2, le=16, description="Groups the broker may send ahead.")
     publish_window: int = Field(500, ge=1, le=5_000, description="Publishes in flight, at most.")
     publish_timeout_s: float = Field(15, gt=0)
-    outbox_lease_s: float = Field(10, gt=0, description="How long a claimed message is one relay's.")
+    outbox_lease_s: float = Field(
+        10, gt=0, description="How long a claimed message is one relay's."
+    )
     outbox_poll_s: float = Field(0.5, gt=0)
     retry_delays_s: tuple[float, ...] = (0.2, 1, 5, 15, 60, 300, 1_800, 7_200)
     reference_wait_s: float = Field(
@@ -44,7 +52,9 @@ class Settings(BaseSettings):
     day_tick_at: time = Field(
         time(0, 5), description="When the day's and the month's ticks come, in the billing zone."
     )
-    suspect_tries: int = Field(3, ge=1, description="Crashes a message may cause before it is put away.")
+    suspect_tries: int = Field(
+        3, ge=1, description="Crashes a message may cause before it is put away."
+    )
     inbox_days: int = Field(90, ge=1, description="How long a message is remembered as handled.")
     inbox_days_at_most: int = Field(1_500, ge=1, description="Days of messages, at most.")
     shutdown_s: float = Field(20, gt=0, description="How long a worker may take to stop.")

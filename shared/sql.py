@@ -1,8 +1,8 @@
-"""SQL by name: statements live in `.sql` files beside the store that uses them, each with its purpose.
+"""SQL by name: statements in `.sql` files beside the store that uses them, each with its purpose.
 
-    -- name: find_accounts
-    -- The accounts with these ids.
-    select ...
+-- name: find_accounts
+-- The accounts with these ids.
+select ...
 """
 
 import re

@@ -98,9 +98,7 @@ async def database_url(running_servers: Servers, template_database: str) -> Asyn
     """A fresh, migrated database of this test's own."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     admin = running_servers.database_url
-    await _execute(
-        admin, f"create database {name} template {template_database} strategy file_copy"
-    )
+    await _execute(admin, f"create database {name} template {template_database} strategy file_copy")
     yield _with_database(admin, name)
     await _execute(admin, f"drop database {name} with (force)")
 

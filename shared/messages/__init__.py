@@ -1,4 +1,4 @@
-"""contract.md as pydantic models, one module per owner: events of who tells, commands of who obeys."""
+"""The contract as pydantic models: events in the module of who tells, commands of who obeys."""
 
 from shared.messages import (
     billing,

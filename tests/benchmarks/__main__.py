@@ -28,7 +28,9 @@ def main() -> None:
     options = parser.parse_args()
     result = _hop(options.messages, options.rounds)
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps({"python": platform.python_version(), "hop": result}, indent=2))
+    options.out.write_text(
+        json.dumps({"python": platform.python_version(), "hop": result}, indent=2)
+    )
     Console().print(f"written to {options.out}")
 
 

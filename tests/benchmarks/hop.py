@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import uvloop
 from aio_pika.abc import AbstractConnection
+from pydantic import SecretStr
 
 from shared import broker, topology
 from shared.database import connect
@@ -21,12 +22,14 @@ from tests.benchmarks.hop_service import SERVICE
 from tests.builders import said
 
 _SINK = "hop.sink"
+_LONGEST_S = 120
 Contender = Callable[[str, str, str, asyncio.Event], Awaitable[None]]
 
 
 async def cloudtill(amqp_url: str, database_url: str, _queue: str, done: asyncio.Event) -> None:
     """Cloudtill's own worker, as it runs in production."""
-    worker = Worker(SERVICE, Settings(amqp_url=amqp_url, database_url=database_url))
+    settings = Settings(amqp_url=SecretStr(amqp_url), database_url=SecretStr(database_url))
+    worker = Worker(SERVICE, settings)
     running = asyncio.create_task(worker.run())
     await done.wait()
     worker.stop()
@@ -138,10 +141,11 @@ async def _arrived(
     connection: AbstractConnection, messages: int, running: "asyncio.Future[None]"
 ) -> None:
     channel = await connection.channel()
-    while True:
-        sink = await channel.declare_queue(_SINK, passive=True)
-        if (sink.declaration_result.message_count or 0) >= messages:
-            return
-        if running.done():
-            running.result()
-        await asyncio.sleep(0.02)
+    async with asyncio.timeout(_LONGEST_S):
+        while True:
+            sink = await channel.declare_queue(_SINK, passive=True)
+            if (sink.declaration_result.message_count or 0) >= messages:
+                return
+            if running.done():
+                running.result()
+            await asyncio.sleep(0.02)

@@ -8,7 +8,8 @@ from typing import Any
 import aio_pika
 import asyncpg
 from aio_pika.abc import AbstractExchange, AbstractIncomingMessage
-from faststream.rabbit import ExchangeType, RabbitBroker, RabbitExchange, RabbitQueue
+from faststream.message import StreamMessage
+from faststream.rabbit import Channel, ExchangeType, RabbitBroker, RabbitExchange, RabbitQueue
 from faststream.rabbit.schemas.queue import QueueType
 
 from shared.outbox import EXCHANGE
@@ -17,16 +18,20 @@ PREFETCH = 250
 _DATABASE_CONNECTIONS = 10
 
 
-def _answer(body: bytes) -> tuple[str, bytes]:
-    """The message that follows, made with the standard library as one usually does."""
-    event = json.loads(body)
+def _follows(event: dict[str, Any]) -> dict[str, Any]:
+    """The message that follows."""
     data = event["data"]
-    said = {
+    return {
         **event,
         "id": f"{event['id']}-1",
         "type": "wallet.debited",
         "data": {"account_id": data["account_id"], "amount": data["amount"]},
     }
+
+
+def _answer(body: bytes) -> tuple[str, bytes]:
+    """The message that follows, made with the standard library as one usually does."""
+    said = _follows(json.loads(body))
     return said["id"], json.dumps(said).encode()
 
 
@@ -99,6 +104,8 @@ async def transaction_a_message(
                     row_id = await db.fetchval(
                         "insert into single.outbox (body) values ($1) returning row_id", said
                     )
+                else:
+                    return
             await _publish(exchange, message.body)
             await pool.execute("delete from single.outbox where row_id = $1", row_id)
 
@@ -108,21 +115,25 @@ async def transaction_a_message(
 
 async def faststream(amqp_url: str, _database_url: str, queue: str, done: asyncio.Event) -> None:
     """(c) FastStream: a handler whose answer is published. No database."""
-    broker = RabbitBroker(amqp_url, logger=None)
+    broker = RabbitBroker(
+        amqp_url,
+        logger=None,
+        default_channel=Channel(
+            prefetch_count=PREFETCH, publisher_confirms=True, on_return_raises=True
+        ),
+    )
     exchange = RabbitExchange(EXCHANGE, type=ExchangeType.TOPIC, durable=True)
+
+    async def decode(message: StreamMessage[Any]) -> Any:
+        return json.loads(message.body)
 
     @broker.publisher(exchange=exchange, routing_key="wallet.debited", persist=True)
     @broker.subscriber(
         RabbitQueue(queue, queue_type=QueueType.QUORUM, durable=True, declare=False),
+        decoder=decode,
     )
     async def handle(event: dict[str, Any]) -> dict[str, Any]:
-        data = event["data"]
-        return {
-            **event,
-            "id": f"{event['id']}-1",
-            "type": "wallet.debited",
-            "data": {"account_id": data["account_id"], "amount": data["amount"]},
-        }
+        return _follows(event)
 
     async with broker:
         await broker.start()
