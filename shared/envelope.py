@@ -1,10 +1,9 @@
 """The envelope of contract.md: a CloudEvents 1.0 event in structured JSON mode."""
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any
+from json.encoder import encode_basestring as quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +47,19 @@ class Envelope:
 
     def around(self, data: bytes) -> bytes:
         """The whole event as JSON, `data` being JSON already."""
-        head: dict[str, Any] = {
-            "specversion": "1.0",
-            "id": self.id,
-            "source": self.source,
-            "type": self.type,
-            "time": self.time.isoformat().replace("+00:00", "Z"),
-            "datacontenttype": "application/json",
-        }
-        optional = {
-            "subject": self.subject,
-            "correlationid": self.correlation_id,
-            "causationid": self.causation_id,
-            "traceparent": self.traceparent,
-        }
-        head.update((name, value) for name, value in optional.items() if value is not None)
-        return b'%s,"data":%s}' % (json.dumps(head, ensure_ascii=False)[:-1].encode(), data)
+        time = self.time.isoformat()
+        if time.endswith("+00:00"):
+            time = f"{time[:-6]}Z"
+        head = (
+            f'{{"specversion":"1.0","id":{quoted(self.id)},"source":{quoted(self.source)},'
+            f'"type":{quoted(self.type)},"time":"{time}","datacontenttype":"application/json"'
+        )
+        if self.subject is not None:
+            head += f',"subject":{quoted(self.subject)}'
+        if self.correlation_id is not None:
+            head += f',"correlationid":{quoted(self.correlation_id)}'
+        if self.causation_id is not None:
+            head += f',"causationid":{quoted(self.causation_id)}'
+        if self.traceparent is not None:
+            head += f',"traceparent":{quoted(self.traceparent)}'
+        return b'%s,"data":%s}' % (head.encode(), data)

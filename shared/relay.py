@@ -24,6 +24,7 @@ _LANES: Final = 2
 """While one lane waits for Postgres, the other publishes."""
 _LONGEST_DELAY_S: Final = 300.0
 _WINDOWS_IN_BACKLOG: Final = 10
+_BATCH_BYTES: Final = 8 * 1024 * 1024
 
 
 class Relay:
@@ -120,6 +121,7 @@ class Relay:
         async with self._changed:
             while True:
                 batch: list[OutboxRow] = []
+                size = 0
                 for _ in range(len(self._backlog)):
                     row = self._backlog.popleft()
                     if row.parcel.message_id in self._in_flight:
@@ -127,7 +129,8 @@ class Relay:
                         continue
                     self._in_flight.add(row.parcel.message_id)
                     batch.append(row)
-                    if self._careful or len(batch) == self._batch:
+                    size += len(row.parcel.body)
+                    if self._careful or len(batch) == self._batch or size > _BATCH_BYTES:
                         break
                 if batch:
                     return batch
@@ -152,17 +155,13 @@ class Relay:
         Raises:
             one of TROUBLE: if the channel or the connection broke.
         """
-        outcomes = await asyncio.gather(
-            *(
-                broker.publish(channel, row.parcel, self._settings.publish_timeout_s)
-                for row in batch
-            ),
-            return_exceptions=True,
+        outcomes = await broker.publish_all(
+            channel, [row.parcel for row in batch], self._settings.publish_timeout_s
         )
         passing("published")
         done: list[int] = []
         later: list[tuple[int, float]] = []
-        trouble: BaseException | None = None
+        trouble: Exception | None = None
         for row, outcome in zip(batch, outcomes, strict=True):
             match outcome:
                 case None:
@@ -181,10 +180,10 @@ class Relay:
         await self._note(done, later)
         metrics.PUBLISHED.labels(self._service).inc(len(done))
         concluded.update(done, (row_id for row_id, _ in later))
-        if isinstance(trouble, Exception):
+        if isinstance(trouble, TROUBLE):
             raise trouble
         if trouble is not None:
-            raise ChannelGone  # a publish that aiormq cancelled when its channel closed
+            raise ChannelGone from trouble
 
     def _delay_s(self, row: OutboxRow, error: BaseException) -> float:
         delay_s = min(2.0**row.failures, _LONGEST_DELAY_S)

@@ -116,9 +116,11 @@ class Message(Model):
 
     @property
     def envelope(self) -> Envelope:
-        if self._envelope is None:
+        # pydantic's own way to a private attribute is slow, and each message comes here often
+        envelope: Envelope | None = (self.__pydantic_private__ or {}).get("_envelope")
+        if envelope is None:
             raise ValueError(f"{self.type} has no envelope yet: say why it is said, with because()")
-        return self._envelope
+        return envelope
 
     @property
     def time(self) -> datetime:
