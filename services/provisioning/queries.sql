@@ -93,7 +93,7 @@ update resource r
 set user_type = t.user_type, state = t.state, components = t.components,
     suspended_by = t.suspended_by, starts_at = t.starts_at, ends_at = t.ends_at,
     version = t.version, open_request = t.open_request, next_step = t.next_step,
-    next_due_at = t.next_due_at
+    next_due_at = t.next_due_at, changed_at = now()
 from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::timestamptz[],
             $7::timestamptz[], $8::integer[], $9::text[], $10::text[], $11::timestamptz[])
     as t (resource_id, user_type, state, components, suspended_by, starts_at, ends_at, version,

@@ -111,14 +111,18 @@ def is_possible(item: PricedItem, account_id: str, resource: Resource, asked_at:
     if resource.state not in _STATES[item.action]:
         return False
     match item.action:
+        case "create":
+            return _has_term(item, resource, asked_at)
         case "resize":
-            return resource.ends_at is None or asked_at < resource.ends_at
+            has_ended = resource.ends_at is not None and resource.ends_at <= asked_at
+            return bool(item.components) and not has_ended
         case "renew":
             ends_at = _renewed_end(item, resource)
             return _is_renewable(resource, asked_at) and ends_at is not None and ends_at > asked_at
         case "recover":
             in_trash = resource.suspended_by in ("trash_policy", "deletion")
-            return resource.user_type == "prepaid" and in_trash
+            is_prepaid = resource.user_type == "prepaid"
+            return is_prepaid and in_trash and _has_term(item, resource, asked_at)
         case _:
             return True
 
@@ -144,6 +148,12 @@ def _renewed_end(item: PricedItem, resource: Resource) -> datetime | None:
         return None
     ends_at = _term_end(item, resource.ends_at)
     return ends_at if ends_at is not None and ends_at > resource.ends_at else None
+
+
+def _has_term(item: PricedItem, resource: Resource, asked_at: datetime) -> bool:
+    """Whether something is left of what was ordered; postpaid use goes on until it is ended."""
+    ends_at = _term_end(item, asked_at)
+    return resource.user_type == "postpaid" or (ends_at is not None and ends_at > asked_at)
 
 
 def _term_end(item: PricedItem, starts_at: datetime) -> datetime | None:

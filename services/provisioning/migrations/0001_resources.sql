@@ -40,6 +40,7 @@ create table resource (
     open_request text,
     next_step    text check (next_step in ('expire', 'suspend', 'release')),
     next_due_at  timestamptz,
+    changed_at   timestamptz not null default now(),
     check ((state = 'suspended') = (suspended_by is not null)),
     check (state <> 'new' or open_request is not null),
     check ((state in ('new', 'failed')) = (version = 0)),
