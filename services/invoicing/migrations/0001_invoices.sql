@@ -198,6 +198,7 @@ create table invoice (
     gross        bigint not null,
     issued_at    timestamptz not null,
     due_at       timestamptz,
+    recorded_at  timestamptz not null default now(),
     unique (series, number),
     check (net + vat = gross),
     check (period_to >= period_from),

@@ -24,6 +24,7 @@ create table account_switch (
 
 -- One running thing of an account (domain 1, 5). `next_step` is what time does to it next, at
 -- `next_due_at`; `open_request` is what it is busy with, and time waits for that.
+-- `changed_at` is by the clock: it tells the audit what may still be on its way.
 create table resource (
     resource_id  text primary key,
     account_id   text not null,
