@@ -49,6 +49,9 @@ class Settings(BaseSettings):
     switch_grace_days: int = Field(
         7, ge=0, le=30, description="How long resources work on after a switch to prepaid."
     )
+    auto_renew_hour: int = Field(
+        8, ge=0, le=23, description="When resources are renewed, by clocks in the billing zone."
+    )
     day_tick_at: time = Field(
         time(0, 5), description="When the day's and the month's ticks come, in the billing zone."
     )

@@ -149,3 +149,19 @@ class PaymentCollect(Message):
     amount: PositiveAmount
     method: PaymentMethod
     as_far_as_possible: bool = False
+
+
+class RenewalsDue(Message):
+    """An automatic renewal of an account is decided: go on with its next that is due (domain 7)."""
+
+    type: ClassVar[str] = "renewals.due"
+    source: ClassVar[str] = _SOURCE
+
+    account_id: Id
+
+
+class RemindersDue(Message):
+    """More reminders are due on this day than one transaction takes: go on with the rest."""
+
+    type: ClassVar[str] = "reminders.due"
+    source: ClassVar[str] = _SOURCE

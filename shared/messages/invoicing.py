@@ -161,3 +161,23 @@ class InvoiceRunCompleted(Message):
     amount: SignedAmount
     quarantined: Count
     amounts: Mapping[CurrencyCode, SignedAmount] = Field(default_factory=dict)
+
+
+class AccountOverdue(Message):
+    """An account has invoices that were due and are not paid, the oldest since `since` (domain 3.4).
+    Said on each day on which it is so."""
+
+    type: ClassVar[str] = "account.overdue"
+    source: ClassVar[str] = _SOURCE
+
+    account_id: Id
+    since: Time
+
+
+class AccountSettled(Message):
+    """An account that was overdue has paid what was due."""
+
+    type: ClassVar[str] = "account.settled"
+    source: ClassVar[str] = _SOURCE
+
+    account_id: Id

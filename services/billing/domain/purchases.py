@@ -18,7 +18,7 @@ from shared.money import MAX_AMOUNT
 from shared.periods import MINUTES_PER_DAY, minutes_between
 
 _END_OF_TIME: Final = datetime(2099, 12, 31, tzinfo=UTC)
-_GRACE: Final = timedelta(days=30)
+GRACE: Final = timedelta(days=30)
 """How long after its end a resource can be renewed by hand under the `grace` policy (domain 7)."""
 STATES_FOR: Final[Mapping[Action, frozenset[ResourceState]]] = {
     "resize": frozenset({"active", "stopped"}),
@@ -131,7 +131,7 @@ def _renew(purchase: Purchase) -> PricedItem | Rejection:
     if resource.ends_at is None:
         return Rejection("not_for_postpaid", "a resource without an end can't be renewed")
     ends_by_grace = resource.ends_by_grace(purchase.product)
-    if purchase.at >= resource.ends_at + (_GRACE if ends_by_grace else timedelta(0)):
+    if purchase.at >= resource.ends_at + (GRACE if ends_by_grace else timedelta(0)):
         return Rejection("resource_expired", f"{resource.resource_id} ended too long ago")
     return _for_a_term(purchase, resource.components, resource.ends_at, starts_at=resource.ends_at)
 

@@ -23,6 +23,19 @@ ResourceState = Literal["new", "active", "stopped", "suspended", "deleted", "fai
 
 
 @dataclass(frozen=True, slots=True)
+class Renewal:
+    """A resource's automatic renewal, by so many months of 30 days; None: off.
+
+    `set_at` is when its user set it last, `tried_at` the last try, `next_at` the next.
+    """
+
+    months: int | None = None
+    set_at: datetime | None = None
+    tried_at: datetime | None = None
+    next_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Resource:
     """A resource as of its event number `version`.
 
@@ -39,10 +52,10 @@ class Resource:
     components: tuple[Component, ...]
     starts_at: datetime | None
     ends_at: datetime | None
-    auto_renew_months: int | None
     version: int
     busy_with: str | None
     in_trash: bool
+    renewal: Renewal = Renewal()
     pieces: tuple[TermPiece, ...] = ()
 
     def ends_by_grace(self, product: ProductVersion) -> bool:
@@ -80,7 +93,7 @@ def after(resource: Resource, event: ResourceEvent, catalogue: Catalogue) -> Cha
         components=event.components,
         starts_at=event.starts_at,
         ends_at=event.ends_at,
-        auto_renew_months=resource.auto_renew_months if event.user_type == "prepaid" else None,
+        renewal=resource.renewal if event.user_type == "prepaid" else Renewal(),
         version=event.version,
         busy_with=None if resource.busy_with == event.order_id else resource.busy_with,
         in_trash=event.state == "suspended" and _in_trash(resource, event, catalogue),

@@ -1,6 +1,10 @@
 """Billing's handlers: load, decide, save, return what to say. The table says who handles what."""
 
-from services.billing.handlers.accounts import account_registered, account_switch_requested
+from services.billing.handlers.accounts import (
+    account_registered,
+    account_standing_told,
+    account_switch_requested,
+)
 from services.billing.handlers.catalogue import (
     coupon_published,
     discount_granted,
@@ -15,9 +19,11 @@ from services.billing.handlers.payments import (
     wallet_debited,
     wallet_declined,
 )
+from services.billing.handlers.renewals import renewals_due, resource_auto_renew_set
 from services.billing.handlers.resources import provisioning_failed, resource_changed
-from services.billing.handlers.ticks import tick_minute
-from shared.messages.billing import PaymentCollect
+from services.billing.handlers.ticks import remind, tick_minute
+from shared.messages.billing import PaymentCollect, RemindersDue, RenewalsDue
+from shared.messages.invoicing import AccountOverdue, AccountSettled
 from shared.messages.provisioning import (
     ProvisioningFailed,
     ResourceConverted,
@@ -31,7 +37,7 @@ from shared.messages.provisioning import (
     ResourceStopped,
     ResourceSuspended,
 )
-from shared.messages.scheduler import TickMinute
+from shared.messages.scheduler import TickDay, TickMinute
 from shared.messages.upstream import (
     AccountRegistered,
     AccountSwitchRequested,
@@ -42,6 +48,7 @@ from shared.messages.upstream import (
     OrderPlaced,
     PricePublished,
     ProductPublished,
+    ResourceAutoRenewSet,
 )
 from shared.messages.wallet import WalletCredited, WalletDebited, WalletDeclined
 from shared.service import Handlers
@@ -52,6 +59,8 @@ HANDLERS: Handlers = {
     PricePublished: price_published,
     DiscountGranted: discount_granted,
     CouponPublished: coupon_published,
+    AccountOverdue: account_standing_told,
+    AccountSettled: account_standing_told,
     AccountSwitchRequested: account_switch_requested,
     ProvisioningFailed: provisioning_failed,
     ResourceProvisioned: resource_changed,
@@ -70,6 +79,10 @@ HANDLERS: Handlers = {
     GatewayPaymentSucceeded: gateway_payment_succeeded,
     GatewayPaymentFailed: gateway_payment_failed,
     PaymentCollect: payment_collect,
+    ResourceAutoRenewSet: resource_auto_renew_set,
     OrderPlaced: order_placed,
+    RenewalsDue: renewals_due,
     TickMinute: tick_minute,
+    TickDay: remind,
+    RemindersDue: remind,
 }

@@ -10,6 +10,7 @@ from services.billing.store.resources import end_auto_renewal
 from shared.database import Connection
 from shared.messages import NotYet, Refused, Said
 from shared.messages.billing import AccountSwitched, AccountSwitchRefused
+from shared.messages.invoicing import AccountOverdue, AccountSettled
 from shared.messages.notifications import NotificationRequested
 from shared.messages.upstream import AccountRegistered, AccountSwitchRequested
 from shared.waiting import may_wait
@@ -20,6 +21,14 @@ async def account_registered(
 ) -> list[Said]:
     """Keep new customers; they are prepaid."""
     await store.save_accounts(db, registrations)
+    return []
+
+
+async def account_standing_told(
+    standings: Sequence[AccountOverdue | AccountSettled], db: Connection
+) -> list[Said]:
+    """Keep whether an account owes what was due: then it orders nothing new (domain 3.4)."""
+    await store.save_standings(db, standings)
     return []
 
 

@@ -8,7 +8,8 @@ from services.billing.domain.orders import Accepted, Desk
 from services.billing.domain.payments import Payment
 from services.billing.domain.rejection import Rejection
 from services.billing.domain.resources import Resource
-from services.billing.handlers import payments
+from services.billing.handlers import payments, renewals
+from services.billing.handlers.renewals import Decision
 from services.billing.store import accounts, catalogue, orders, resources
 from services.billing.store.orders import Decided
 from shared.database import Connection
@@ -37,6 +38,7 @@ async def order_placed(placed: Sequence[OrderPlaced], db: Connection) -> list[Sa
     accepted = [(one.order, one.accepted) for one in decided if one.accepted]
     await _take(accepted, db)
     said += [_rejected(one) for one in decided if isinstance(one.decision, Rejection)]
+    said += await renewals.conclude(_concluded(decided), db)
     said += [_confirmed(order, one) for order, one in accepted if not one.to_pay]
     return said + await payments.request(
         [(_payment(order, one), order) for order, one in accepted if one.to_pay], db
@@ -123,6 +125,19 @@ async def _take(accepted: Sequence[tuple[OrderPlaced, Accepted]], db: Connection
     await catalogue.use_coupons(
         db, [(order.coupon, order.order_id) for order, _ in accepted if order.coupon is not None]
     )
+
+
+def _concluded(decided: Sequence[Decided]) -> list[Decision]:
+    """Orders that need no answer from a wallet or gateway: rejected, or with nothing to pay."""
+    return [
+        Decision(
+            one.order.order_id,
+            one.decision.reason if isinstance(one.decision, Rejection) else None,
+            one.order,
+        )
+        for one in decided
+        if isinstance(one.decision, Rejection) or not one.decision.to_pay
+    ]
 
 
 def _rejected(one: Decided) -> OrderRejected:

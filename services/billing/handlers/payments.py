@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Final, Literal
 
 from services.billing.domain.payments import Payment, PaymentOutcome, pay_until, wallet_of
+from services.billing.handlers import renewals
+from services.billing.handlers.renewals import Decision
 from services.billing.store import accounts, catalogue, orders, resources
 from services.billing.store import payments as store
 from shared.database import Connection
@@ -220,7 +222,12 @@ async def confirm(paid: Sequence[tuple[Payment, int, Message]], db: Connection) 
                 facts={"payment_id": payment.payment_id, "amount": amount},
             ).because(cause, key=payment.payment_id)
         )
-    return said
+    decisions = [
+        Decision(payment.order_id, None, cause)
+        for payment, _, cause in paid
+        if payment.order_id is not None
+    ]
+    return said + await renewals.conclude(decisions, db)
 
 
 async def fail(failures: Sequence[Failure], db: Connection) -> list[Said]:
@@ -240,7 +247,13 @@ async def fail(failures: Sequence[Failure], db: Connection) -> list[Said]:
         items = await orders.find_ordered_resources(db, list(cancelled))
         await resources.end_busy(db, items)
         await catalogue.give_back_coupons(db, list(cancelled))
-    return [message for one in failures for message in _told_failed(one)]
+    decisions = [
+        Decision(one.payment.order_id, one.reason, one.cause)
+        for one in failures
+        if one.payment.order_id is not None
+    ]
+    said = [message for one in failures for message in _told_failed(one)]
+    return said + await renewals.conclude(decisions, db)
 
 
 def _told_failed(failure: Failure) -> list[Said]:

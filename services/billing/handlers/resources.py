@@ -1,12 +1,14 @@
 """What provisioning tells: how ordered items ended, and what became of resources."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from services.billing.domain import renewals
 from services.billing.domain.refunds import Refund, wallet_for
 from services.billing.domain.resources import Change, Resource, after
 from services.billing.domain.terms import TermPiece
+from services.billing.handlers.renewals import renewal_hour
 from services.billing.store import catalogue, orders
 from services.billing.store import resources as store
 from services.billing.store.orders import Outcome
@@ -61,6 +63,7 @@ async def _applied(
     waits for the events before it."""
     products = {resource.product for resource in before.values()}
     on_sale = await catalogue.find_catalogue(db, products)
+    hour = renewal_hour()
     now = dict(before)
     applied: list[_Applied] = []
     said: list[Said] = []
@@ -70,8 +73,10 @@ async def _applied(
             said.append(NotYet(event, "earlier_event_missing"))
         elif event.version == resource.version + 1:
             change = after(resource, event, on_sale)
-            now[event.resource_id] = change.resource
-            applied.append(_Applied(event, change))
+            product = on_sale.find_product(resource.product, event.at)
+            changed = renewals.scheduled(change.resource, product, event.at, hour)
+            now[event.resource_id] = changed
+            applied.append(_Applied(event, replace(change, resource=changed)))
     return applied, said
 
 
@@ -186,7 +191,13 @@ def _notice(event: ResourceEvent) -> NotificationRequested:
     return NotificationRequested(
         account_id=event.account_id,
         template=_NOTICES[event.type],
-        facts={"resource_id": event.resource_id, "product": event.product, "name": event.name},
+        facts={
+            "resource_id": event.resource_id,
+            "product": event.product,
+            "name": event.name,
+            "ends_at": event.ends_at.isoformat() if event.ends_at else None,
+            "automatic": event.order_id is not None and renewals.is_renewal(event.order_id),
+        },
     ).because(event)
 
 

@@ -2,24 +2,37 @@
 
 from collections.abc import Sequence
 from typing import Final
+from zoneinfo import ZoneInfo
 
-from services.billing.handlers import payments
-from services.billing.store import payments as store
+from services.billing.domain.reminders import reminder
+from services.billing.handlers import payments, renewals
+from services.billing.store import catalogue
+from services.billing.store import payments as payments_store
+from services.billing.store import renewals as renewals_store
 from shared.database import Connection
 from shared.messages import Said
-from shared.messages.scheduler import TickMinute
+from shared.messages.billing import RemindersDue
+from shared.messages.notifications import NotificationRequested
+from shared.messages.scheduler import TickDay, TickMinute
+from shared.settings import settings
 
-_AT_MOST: Final = 2_000
+_PAYMENTS_AT_ONCE: Final = 2_000
 """Payments that one tick cancels; the next minute goes on."""
+_REMINDERS_AT_ONCE: Final = 1_000
+"""Reminders of one transaction; the rest has a message of its own."""
 
 
 async def tick_minute(ticks: Sequence[TickMinute], db: Connection) -> list[Said]:
-    """Cancel what nobody paid in time (domain 2.2)."""
+    """Cancel what nobody paid in time, and renew what is to be renewed (domain 2.2, 7)."""
     tick = max(ticks, key=lambda tick: tick.time)
-    overdue = await store.find_overdue_payments(db, tick.time, _AT_MOST)
+    return await _cancel_overdue(tick, db) + await renewals.try_renewals(tick, db)
+
+
+async def _cancel_overdue(tick: TickMinute, db: Connection) -> list[Said]:
+    overdue = await payments_store.find_overdue_payments(db, tick.time, _PAYMENTS_AT_ONCE)
     if not overdue:
         return []
-    held = await store.lock_payments(db, overdue)
+    held = await payments_store.lock_payments(db, overdue)
     return await payments.fail(
         [
             payments.Failure(
@@ -33,3 +46,20 @@ async def tick_minute(ticks: Sequence[TickMinute], db: Connection) -> list[Said]
         ],
         db,
     )
+
+
+async def remind(causes: Sequence[TickDay | RemindersDue], db: Connection) -> list[Said]:
+    """Remind users of what ends within a week, and daily of what has ended (domain 7)."""
+    cause = max(causes, key=lambda cause: cause.time)
+    day = cause.time.astimezone(ZoneInfo(settings().billing_time_zone)).date()
+    endings = await renewals_store.take_reminders(db, cause.time, day, at_most=_REMINDERS_AT_ONCE)
+    on_sale = await catalogue.find_catalogue(db, {one.product for one in endings})
+    said: list[Said] = []
+    for ending in endings:
+        product = on_sale.find_product(ending.product, ending.ends_at)
+        template, facts = reminder(ending, product, cause.time)
+        notice = NotificationRequested(account_id=ending.account_id, template=template, facts=facts)
+        said.append(notice.because(cause, key=ending.resource_id))
+    if len(endings) == _REMINDERS_AT_ONCE:
+        said.append(RemindersDue().because(cause))
+    return said

@@ -164,6 +164,7 @@ create table payment (
     as_far_as_possible boolean not null default false,
     correlation_id text not null,
     requested_at timestamptz not null,
+    recorded_at  timestamptz not null default now(),
     check ((order_id is null) <> (invoice_id is null)),
     unique (payment_id, amount)
 );
@@ -213,6 +214,7 @@ create table gateway_receipt (
     became            text not null check (became in ('payment', 'credit')),
     top_up_id         text unique,
     at                timestamptz not null,
+    recorded_at       timestamptz not null default now(),
     primary key (gateway, gateway_reference),
     check (became = 'payment' or top_up_id is not null)
 );
@@ -257,13 +259,38 @@ create table resource (
     starts_at         timestamptz,
     ends_at           timestamptz,
     auto_renew_months integer check (auto_renew_months in (1, 3, 6, 12, 24, 36)),
+    auto_renew_set_at timestamptz,
+    renewal_tried_at  timestamptz,
+    next_renewal_at   timestamptz,
+    reminded_on       date,
     version           integer not null default 0 check (version >= 0),
     in_trash          boolean not null default false,
     busy_with         text references purchase_order,
     check (user_type = 'prepaid' or auto_renew_months is null),
+    check (auto_renew_months is not null or next_renewal_at is null),
     check (state = 'suspended' or not in_trash)
 ) with (fillfactor = 70);
 create index resource_of_account on resource (account_id, resource_id);
+create index resource_renewal_due on resource (next_renewal_at) where next_renewal_at is not null;
+create index resource_ending on resource (ends_at)
+    where user_type = 'prepaid' and state in ('active', 'stopped', 'suspended');
+
+-- Automatic renewals that were tried, each once, and one at a time an account, so that credit goes
+-- to what ends first (domain 7).
+create table renewal_attempt (
+    resource_id text not null references resource,
+    ends_at     timestamptz not null,
+    at          timestamptz not null,
+    account_id  text not null references account,
+    order_id    text not null unique,
+    made_at     timestamptz not null,
+    outcome     text check (outcome in ('paid', 'failed', 'lapsed')),
+    reason      text,
+    primary key (resource_id, ends_at, at),
+    check (at < ends_at),
+    check (outcome is distinct from 'failed' or reason is not null)
+) with (fillfactor = 70);
+create unique index renewal_one_at_a_time on renewal_attempt (account_id) where outcome is null;
 
 -- What was paid for which stretch of a prepaid resource's term: what its unused value is worth.
 -- A piece is live until the configuration changes or the resource is deleted.

@@ -6,6 +6,7 @@ from datetime import datetime
 from services.billing.domain.purchases import Account
 from services.billing.domain.switches import Switch
 from shared.database import Connection, Row
+from shared.messages.invoicing import AccountOverdue, AccountSettled
 from shared.messages.upstream import AccountRegistered
 from shared.sql import Statements
 
@@ -68,6 +69,23 @@ async def find_overdue(db: Connection, account_ids: Collection[str]) -> dict[str
     """Since when invoices of those of these accounts are overdue that have one."""
     rows = await db.fetch(sql.find_overdue, list(account_ids))
     return {row["account_id"]: row["overdue_since"] for row in rows}
+
+
+async def save_standings(
+    db: Connection, standings: Sequence[AccountOverdue | AccountSettled]
+) -> None:
+    """Keep what was told last of accounts: since when they are overdue, or that they have paid."""
+    last = {
+        one.account_id: one
+        for one in sorted(standings, key=lambda one: (one.time, isinstance(one, AccountSettled)))
+    }
+    account_ids = sorted(last)
+    await db.execute(
+        sql.save_standings,
+        account_ids,
+        [getattr(last[account_id], "since", None) for account_id in account_ids],
+        [last[account_id].time for account_id in account_ids],
+    )
 
 
 async def append_switches(db: Connection, switches: Sequence[tuple[str, Switch]]) -> None:

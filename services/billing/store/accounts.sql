@@ -35,6 +35,16 @@ order by account_id, at;
 select account_id, overdue_since from account_standing
 where account_id = any($1::text[]) and overdue_since is not null;
 
+-- name: save_standings
+-- Since when accounts are overdue, as told last. A debt that is told of and settled at the same
+-- moment is settled.
+insert into account_standing (account_id, overdue_since, told_at)
+select * from unnest($1::text[], $2::timestamptz[], $3::timestamptz[])
+on conflict (account_id) do update
+set overdue_since = excluded.overdue_since, told_at = excluded.told_at
+where excluded.told_at > account_standing.told_at
+   or (excluded.told_at = account_standing.told_at and excluded.overdue_since is null);
+
 -- name: append_switches
 -- The user types that accounts were to have: who, why and when.
 insert into user_type_switch (account_id, at, user_type, requested_by, reason)

@@ -7,7 +7,7 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
-from services.billing.domain.resources import Resource
+from services.billing.domain.resources import Renewal, Resource
 from services.billing.domain.terms import TermPiece
 from services.billing.store.races import do_first
 from shared.database import Connection, Row
@@ -48,10 +48,15 @@ async def lock_resources(db: Connection, resource_ids: Collection[str]) -> dict[
             components=_COMPONENTS.validate_json(row["components"]),
             starts_at=row["starts_at"],
             ends_at=row["ends_at"],
-            auto_renew_months=row["auto_renew_months"],
             version=row["version"],
             busy_with=row["busy_with"],
             in_trash=row["in_trash"],
+            renewal=Renewal(
+                row["auto_renew_months"],
+                row["auto_renew_set_at"],
+                row["renewal_tried_at"],
+                row["next_renewal_at"],
+            ),
             pieces=tuple(pieces[row["resource_id"]]),
         )
         for row in rows
@@ -101,7 +106,9 @@ async def end_busy(db: Connection, ended: Sequence[tuple[str, str]]) -> None:
 
 
 async def save_resources(db: Connection, resources: Sequence[Resource]) -> None:
-    """Keep resources as they are after events."""
+    """Keep resources as they became."""
+    if not resources:
+        return
     await db.execute(
         sql.save_resources,
         [one.resource_id for one in resources],
@@ -110,10 +117,13 @@ async def save_resources(db: Connection, resources: Sequence[Resource]) -> None:
         [_json(one.components) for one in resources],
         [one.starts_at for one in resources],
         [one.ends_at for one in resources],
-        [one.auto_renew_months for one in resources],
         [one.version for one in resources],
         [one.busy_with for one in resources],
         [one.in_trash for one in resources],
+        [one.renewal.months for one in resources],
+        [one.renewal.set_at for one in resources],
+        [one.renewal.tried_at for one in resources],
+        [one.renewal.next_at for one in resources],
     )
 
 

@@ -1,7 +1,8 @@
 -- name: lock_resources
 -- Resources, held in a fixed order while orders and events change them.
 select resource_id, account_id, product, name, user_type, state, components, starts_at, ends_at,
-       auto_renew_months, version, busy_with, in_trash
+       auto_renew_months, auto_renew_set_at, renewal_tried_at, next_renewal_at, version, busy_with,
+       in_trash
 from resource where resource_id = any($1::text[])
 order by resource_id
 for no key update;
@@ -38,15 +39,17 @@ from unnest($1::text[], $2::text[]) as t (resource_id, order_id)
 where r.resource_id = t.resource_id and r.busy_with = t.order_id;
 
 -- name: save_resources
--- Resources after events.
+-- Resources as they became.
 update resource r
 set user_type = t.user_type, state = t.state, components = t.components, starts_at = t.starts_at,
-    ends_at = t.ends_at, auto_renew_months = t.auto_renew_months, version = t.version,
-    busy_with = t.busy_with, in_trash = t.in_trash
+    ends_at = t.ends_at, version = t.version, busy_with = t.busy_with, in_trash = t.in_trash,
+    auto_renew_months = t.auto_renew_months, auto_renew_set_at = t.auto_renew_set_at,
+    renewal_tried_at = t.renewal_tried_at, next_renewal_at = t.next_renewal_at
 from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::timestamptz[], $6::timestamptz[],
-            $7::integer[], $8::integer[], $9::text[], $10::boolean[])
-    as t (resource_id, user_type, state, components, starts_at, ends_at, auto_renew_months, version,
-          busy_with, in_trash)
+            $7::integer[], $8::text[], $9::boolean[], $10::integer[], $11::timestamptz[],
+            $12::timestamptz[], $13::timestamptz[])
+    as t (resource_id, user_type, state, components, starts_at, ends_at, version, busy_with,
+          in_trash, auto_renew_months, auto_renew_set_at, renewal_tried_at, next_renewal_at)
 where r.resource_id = t.resource_id;
 
 -- name: end_pieces
@@ -63,9 +66,13 @@ select * from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::
 
 -- name: end_auto_renewal
 -- Accounts that became postpaid renew nothing any more (domain 10).
-update resource r set auto_renew_months = null
+update resource r
+set auto_renew_months = null, next_renewal_at = null,
+    auto_renew_set_at = greatest(r.auto_renew_set_at, t.at)
 from unnest($1::text[], $2::timestamptz[]) as t (account_id, at)
-where r.account_id = t.account_id and r.auto_renew_months is not null;
+where r.account_id = t.account_id and r.user_type = 'prepaid'
+  and r.state not in ('deleted', 'failed')
+  and (r.auto_renew_set_at is null or r.auto_renew_set_at < t.at);
 
 -- name: show_resource
 -- A resource, for people.
