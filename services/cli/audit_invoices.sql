@@ -1,0 +1,147 @@
+-- name: resources_are_followed
+-- 11.4 Invoicing has followed each resource up to what happened to it last.
+select coalesce(r.resource_id, v.resource_id) as id,
+       format('provisioning: version %s, invoicing: version %s', coalesce(r.version, 0),
+              coalesce(v.version, 0)) as detail,
+       r.changed_at as since, null::text as correlation_id
+from (select * from provisioning.resource where version > 0) r
+full join invoicing.resource v using (resource_id)
+where r.version is distinct from v.version;
+
+-- name: use_is_recorded
+-- 11.4 Each postpaid resource that exists has an open stretch of use, and no other has.
+select r.resource_id as id,
+       format('%s %s, %s', r.user_type, r.state,
+              case when s.resource_id is null then 'no use recorded' else 'use recorded' end)
+           as detail,
+       r.changed_at as since, null::text as correlation_id
+from provisioning.resource r
+left join invoicing.usage_segment s on s.resource_id = r.resource_id and s.ended_at is null
+where (r.user_type = 'postpaid' and r.state in ('active', 'stopped')) <> (s.resource_id is not null);
+
+-- name: use_is_invoiced_once
+-- 11.4 Every minute of postpaid use before an account's last closing is on exactly one invoice.
+with used as (
+    select s.resource_id, sku,
+           sum(extract(epoch from least(
+               coalesce(s.ended_at, 'infinity'),
+               case when s.final_invoice_id is null then a.closed_until else 'infinity' end
+           ) - s.started_at) / 60)::bigint as minutes
+    from invoicing.usage_segment s
+    join invoicing.account a using (account_id)
+    cross join lateral unnest(s.skus) as sku
+    where s.final_invoice_id is not null or s.started_at < a.closed_until
+    group by s.resource_id, sku
+), invoiced as (
+    select v.resource_id, l.sku, sum(l.minutes) as minutes
+    from invoicing.invoice v join invoicing.invoice_line l using (invoice_id)
+    where v.kind in ('usage', 'final') and l.month is null
+    group by v.resource_id, l.sku
+), corrected as (
+    select resource_id, sku,
+           sum(sign * extract(epoch from period_to - period_from) / 60)::bigint as minutes
+    from invoicing.adjustment
+    group by resource_id, sku
+)
+select resource_id || '/' || sku as id,
+       format('used %s minutes, invoiced %s, corrected by %s', coalesce(u.minutes, 0),
+              coalesce(i.minutes, 0), coalesce(c.minutes, 0)) as detail,
+       null::timestamptz as since, null::text as correlation_id
+from used u
+full join invoiced i using (resource_id, sku)
+full join corrected c using (resource_id, sku)
+where coalesce(u.minutes, 0) <> coalesce(i.minutes, 0) + coalesce(c.minutes, 0);
+
+-- name: corrections_are_invoiced
+-- 11.4 What was learnt too late is on the invoice of the month in which it was due, once.
+with due as (
+    select a.resource_id, a.sku,
+           sum(extract(epoch from a.period_to - a.period_from) / 60)::bigint as minutes
+    from invoicing.adjustment a
+    left join invoicing.invoice v
+        on v.kind = 'usage' and v.resource_id = a.resource_id and v.period = a.period
+    where a.final_invoice_id is not null or v.invoice_id is not null
+    group by a.resource_id, a.sku
+), invoiced as (
+    select v.resource_id, l.sku, sum(l.minutes) as minutes
+    from invoicing.invoice v join invoicing.invoice_line l using (invoice_id)
+    where v.kind in ('usage', 'final') and l.month is not null
+    group by v.resource_id, l.sku
+)
+select resource_id || '/' || sku as id,
+       format('%s minutes were to be corrected, %s are', coalesce(d.minutes, 0),
+              coalesce(i.minutes, 0)) as detail,
+       null::timestamptz as since, null::text as correlation_id
+from due d full join invoiced i using (resource_id, sku)
+where coalesce(d.minutes, 0) <> coalesce(i.minutes, 0);
+
+-- name: one_invoice_a_month
+-- 11.3 A resource has at most one regular invoice a billing month.
+select resource_id || '/' || period as id, format('%s invoices', count(*)) as detail,
+       null::timestamptz as since, null::text as correlation_id
+from invoicing.invoice where kind = 'usage'
+group by resource_id, period having count(*) > 1;
+
+-- name: invoices_add_up
+-- 11.1 Each invoice is the sum of its lines, and net and VAT make its gross.
+select v.invoice_id as id,
+       format('net %s, VAT %s, gross %s, lines %s', v.net, v.vat, v.gross,
+              coalesce(l.gross, 0) - v.discount) as detail,
+       null::timestamptz as since, null::text as correlation_id
+from invoicing.invoice v
+left join (
+    select invoice_id, sum(amount + case when vat_included then 0 else vat end) as gross
+    from invoicing.invoice_line group by invoice_id
+) l using (invoice_id)
+where v.net + v.vat <> v.gross or coalesce(l.gross, 0) - v.discount <> v.gross;
+
+-- name: invoice_numbers
+-- 11.6 Invoice numbers have no gaps within their series.
+select s.series as id,
+       format('%s numbers taken, %s invoices', s.next_number - 1, count(v.number)) as detail,
+       null::timestamptz as since, null::text as correlation_id
+from invoicing.invoice_series s left join invoicing.invoice v using (series)
+group by s.series, s.next_number
+having count(v.number) <> s.next_number - 1 or coalesce(max(v.number), 0) <> s.next_number - 1;
+
+-- name: invoices_paid_once
+-- 11.1 What is paid of an invoice is the sum of its payments, and never more than it.
+select v.invoice_id as id,
+       format('paid %s of %s, payments %s', coalesce(s.paid::text, 'nothing known'), v.gross,
+              coalesce(p.paid, 0)) as detail,
+       null::timestamptz as since, null::text as correlation_id
+from invoicing.invoice v
+left join invoicing.invoice_state s using (invoice_id)
+left join (select invoice_id, sum(amount) as paid from invoicing.invoice_payment group by 1) p
+    using (invoice_id)
+where (s.gross, s.paid) is distinct from (
+    v.gross, case v.kind when 'prepaid' then greatest(v.gross, 0) else coalesce(p.paid, 0) end
+) or s.paid > greatest(v.gross, 0);
+
+-- name: invoice_collections
+-- 11.1 What is reserved of an invoice is what is being collected for it.
+select s.invoice_id as id,
+       format('reserved %s, being collected %s', s.reserved, coalesce(c.amount, 0)) as detail,
+       null::timestamptz as since, null::text as correlation_id
+from invoicing.invoice_state s
+left join (
+    select invoice_id, sum(amount) as amount
+    from invoicing.invoice_collection where outcome is null group by invoice_id
+) c using (invoice_id)
+where s.reserved <> coalesce(c.amount, 0);
+
+-- name: invoice_payments_agree
+-- 11.1 Each confirmed payment of an invoice is on that invoice, and no other is.
+select coalesce(p.payment_id, i.payment_id) as id,
+       format('confirmed %s, counted %s for %s', coalesce(p.amount::text, 'nothing'),
+              coalesce((i.amount + i.overpaid)::text, 'nothing'),
+              coalesce(p.invoice_id, i.invoice_id)) as detail,
+       coalesce(p.recorded_at, i.recorded_at) as since, p.correlation_id
+from (
+    select p.payment_id, p.invoice_id, p.correlation_id, o.amount, o.recorded_at
+    from billing.payment p
+    join billing.payment_outcome o on o.payment_id = p.payment_id and o.outcome = 'confirmed'
+    where p.invoice_id is not null
+) p
+full join invoicing.invoice_payment i using (payment_id)
+where (p.invoice_id, p.amount) is distinct from (i.invoice_id, i.amount + i.overpaid);

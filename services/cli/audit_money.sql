@@ -1,0 +1,157 @@
+-- name: wallet_balances
+-- 11.1 A wallet's balance is the sum of its entries.
+select w.account_id || '/' || w.wallet as id,
+       format('balance %s after %s entries, but there are %s with a sum of %s', w.balance,
+              w.transfers, coalesce(t.entries, 0), coalesce(t.total, 0)) as detail,
+       null::timestamptz as since, null::text as correlation_id
+from wallet.wallet w
+left join (
+    select account_id, wallet, count(*) as entries,
+           sum(case when credit_side = 'wallet' then amount else -amount end) as total
+    from wallet.transfer group by account_id, wallet
+) t using (account_id, wallet)
+where (w.balance, w.transfers) <> (coalesce(t.total, 0), coalesce(t.entries, 0));
+
+-- name: ledger_continues
+-- 11.6 Each entry of a wallet begins where the one before it ended: none was changed or taken out.
+select kind || '/' || transfer_id as id,
+       format('%s/%s at %s begins at %s, but %s came before', account_id, wallet, position,
+              balance_before, ended) as detail,
+       null::timestamptz as since, null::text as correlation_id
+from (
+    select kind, transfer_id, account_id, wallet, position, balance_before,
+           lag(balance_after, 1, 0::bigint) over history as ended,
+           row_number() over history as place
+    from wallet.transfer
+    window history as (partition by account_id, wallet order by position)
+) entry
+where balance_before <> ended or position <> place;
+
+-- name: wallet_available
+-- 11.1 No balance and no available credit is below 0.
+select account_id || '/' || wallet as id, format('balance %s, held %s', balance, held) as detail,
+       null::timestamptz as since, null::text as correlation_id
+from wallet.wallet where balance < 0 or held < 0 or balance < held;
+
+-- name: wallet_holds
+-- 11.1 What a wallet holds is the sum of its holds.
+select w.account_id || '/' || w.wallet as id,
+       format('holds %s, but its holds come to %s', w.held, coalesce(h.total, 0)) as detail,
+       null::timestamptz as since, null::text as correlation_id
+from wallet.wallet w
+left join (select account_id, wallet, sum(amount) as total from wallet.hold group by 1, 2) h
+    using (account_id, wallet)
+where w.held <> coalesce(h.total, 0);
+
+-- name: charges_were_asked_for
+-- 11.1 Money leaves a wallet only for a payment, and in the amount that was paid.
+select t.transfer_id as id,
+       format('charged %s from %s/%s, paid %s', t.amount, t.account_id, t.wallet,
+              coalesce(o.amount::text, 'nothing')) as detail,
+       t.recorded_at as since, p.correlation_id
+from wallet.transfer t
+left join billing.charge c on c.charge_id = t.transfer_id
+left join billing.payment p on p.payment_id = c.payment_id
+left join billing.payment_outcome o on o.payment_id = p.payment_id
+where t.kind = 'charge'
+  and (o.outcome, o.amount, p.account_id, case p.method when 'poc' then 'poc' else 'credit' end)
+      is distinct from ('confirmed', t.amount, t.account_id, t.wallet);
+
+-- name: payments_were_charged
+-- 11.1 A payment from a wallet is confirmed only once the money has left it, and it leaves once.
+select p.payment_id as id,
+       format('confirmed %s, charged %s', o.amount, coalesce(taken.amount, 0)) as detail,
+       o.recorded_at as since, p.correlation_id
+from billing.payment p
+join billing.payment_outcome o on o.payment_id = p.payment_id and o.outcome = 'confirmed'
+left join (
+    select c.payment_id, sum(t.amount) as amount
+    from billing.charge c
+    join wallet.transfer t on t.kind = 'charge' and t.transfer_id = c.charge_id
+    group by c.payment_id
+) taken on taken.payment_id = p.payment_id
+where p.method in ('credit', 'top_up_and_pay', 'poc') and taken.amount is distinct from o.amount;
+
+-- name: gateway_payments_came
+-- 11.1 A payment through a gateway is confirmed with the money that came for it, and only so.
+select p.payment_id as id,
+       format('confirmed %s, came %s', coalesce(o.amount::text, 'nothing'),
+              coalesce(g.amount::text, 'nothing')) as detail,
+       null::timestamptz as since, p.correlation_id
+from billing.payment p
+left join billing.payment_outcome o on o.payment_id = p.payment_id and o.outcome = 'confirmed'
+left join billing.gateway_receipt g on g.payment_id = p.payment_id and g.became = 'payment'
+where p.method in ('gateway', 'on_behalf') and o.amount is distinct from g.amount;
+
+-- name: gateway_money_arrived
+-- 11.1 Money from a gateway that was to become credit has become so.
+select g.gateway || '/' || g.gateway_reference as id,
+       format('%s received for %s', g.amount, p.account_id) as detail,
+       g.recorded_at as since, p.correlation_id
+from billing.gateway_receipt g
+join billing.payment p using (payment_id)
+left join wallet.transfer t on t.kind = 'top_up' and t.transfer_id = g.top_up_id
+where g.top_up_id is not null
+  and (t.account_id, t.wallet, t.amount) is distinct from (p.account_id, 'credit', g.amount);
+
+-- name: top_ups_were_told
+-- 11.1 What billing turns into a top-up goes back to the receipt of that money.
+select t.transfer_id as id, format('%s to %s', t.amount, t.account_id) as detail,
+       t.recorded_at as since, null::text as correlation_id
+from wallet.transfer t
+where t.kind = 'top_up' and t.transfer_id ~ '^top-up:[0-9a-f]{32}$' and not exists (
+    select from billing.gateway_receipt g where g.top_up_id = t.transfer_id
+);
+
+-- name: refunds_arrived
+-- 11.1 Each refund is in the wallet, in its amount.
+select r.refund_id as id, format('%s to %s/%s', r.amount, r.account_id, r.wallet) as detail,
+       r.recorded_at as since, o.correlation_id
+from billing.refund r
+join billing.purchase_order o using (order_id)
+left join wallet.transfer t on t.kind = 'refund' and t.transfer_id = r.refund_id
+where (t.account_id, t.wallet, t.amount) is distinct from (r.account_id, r.wallet, r.amount);
+
+-- name: invoice_refunds_arrived
+-- 11.1 What an invoice owes to its customer, and what was paid of one too much, is in the wallet.
+select r.refund_id as id, format('%s to %s for %s', r.amount, r.account_id, r.invoice_id) as detail,
+       r.since, r.correlation_id
+from (
+    select v.invoice_id as refund_id, v.account_id, -v.gross as amount, v.invoice_id,
+           v.recorded_at as since, null::text as correlation_id
+    from invoicing.invoice v where v.gross < 0 and v.kind <> 'prepaid'
+    union all
+    select 'overpaid-' || i.payment_id, i.account_id, i.overpaid, i.invoice_id, i.recorded_at,
+           p.correlation_id
+    from invoicing.invoice_payment i left join billing.payment p using (payment_id)
+    where i.overpaid > 0
+) r
+left join wallet.transfer t on t.kind = 'refund' and t.transfer_id = r.refund_id
+where (t.account_id, t.wallet, t.amount) is distinct from (r.account_id, 'credit', r.amount);
+
+-- name: refunds_were_told
+-- 11.1 Money comes back into a wallet only because billing or an invoice gave it back.
+select t.transfer_id as id,
+       format('%s to %s/%s: %s', t.amount, t.account_id, t.wallet, t.reason) as detail,
+       t.recorded_at as since, null::text as correlation_id
+from wallet.transfer t
+left join billing.refund r on r.refund_id = t.transfer_id
+left join invoicing.invoice v on v.invoice_id = t.transfer_id and v.gross < 0
+left join invoicing.invoice_payment i
+    on t.transfer_id = 'overpaid-' || i.payment_id and i.overpaid > 0
+where t.kind = 'refund' and coalesce(r.refund_id, v.invoice_id, i.payment_id) is null;
+
+-- name: refunds_within_payments
+-- 11.1 No resource gives back more than went in for it (domain 6).
+select i.resource_id as id, format('paid %s, given back %s', sum(i.paid), sum(i.back)) as detail,
+       null::timestamptz as since, null::text as correlation_id
+from (
+    select i.resource_id, coalesce(r.amount, 0) as back,
+           case when o.outcome = 'confirmed' then greatest(i.amount, 0) else 0 end as paid
+    from billing.order_item i
+    left join billing.payment p on p.order_id = i.order_id
+    left join billing.payment_outcome o on o.payment_id = p.payment_id
+    left join billing.refund r on r.order_id = i.order_id and r.item_id = i.item_id
+) i
+group by i.resource_id
+having sum(i.back) > sum(i.paid);
