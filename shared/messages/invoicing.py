@@ -164,8 +164,8 @@ class InvoiceRunCompleted(Message):
 
 
 class AccountOverdue(Message):
-    """An account has invoices that were due and are not paid, the oldest since `since` (domain 3.4).
-    Said on each day on which it is so."""
+    """An account has invoices that were due and are not paid, the oldest since `since`.
+    Said on each day on which it is so (domain 3.4)."""
 
     type: ClassVar[str] = "account.overdue"
     source: ClassVar[str] = _SOURCE

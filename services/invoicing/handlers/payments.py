@@ -12,6 +12,8 @@ from shared.ids import derived_id
 from shared.messages import Message, NotYet, Refused, Said
 from shared.messages.billing import PaymentCollect, PaymentConfirmed, PaymentFailed, RefundToCredit
 from shared.messages.invoicing import (
+    AccountOverdue,
+    AccountSettled,
     InvoicePaid,
     InvoicePartiallyPaid,
     InvoicePaymentsDue,
@@ -97,7 +99,21 @@ async def payment_confirmed(
     await store.append_payments(db, paid)
     await store.save_balances(db, [balances[one] for one in sorted(_touched(paid))])
     await store.conclude_collections(db, outcomes)
-    return said + await _collect_next(go_on, db)
+    return said + await _tell_settled(paid, db) + await _collect_next(go_on, db)
+
+
+async def _tell_settled(
+    paid: Sequence[tuple[PaymentConfirmed, SettledPayment]], db: Connection
+) -> list[Said]:
+    """Say which accounts are not overdue any more: never earlier than it was told that they are."""
+    causes = {one.account_id: one for one, settled in paid if not settled.balance.outstanding}
+    settled_accounts = await store.settle_dues(db, causes)
+    return [
+        AccountSettled(account_id=account_id).because(
+            causes[account_id], at=max(causes[account_id].time, told_at)
+        )
+        for account_id, told_at in sorted(settled_accounts.items())
+    ]
 
 
 def _touched(paid: Sequence[tuple[PaymentConfirmed, SettledPayment]]) -> set[str]:
@@ -201,7 +217,14 @@ async def invoice_payments_due(
         first.time.astimezone(zone).date(),
     )
     said += await _collect_next(dict.fromkeys(account_ids, first), db)
-    for overdue in await store.find_overdue(db, account_ids, first.time):
+    late = await store.find_overdue(db, account_ids, first.time)
+    await store.save_overdue(db, [overdue.account_id for overdue in late], first.time)
+    for overdue in late:
+        said.append(
+            AccountOverdue(account_id=overdue.account_id, since=overdue.due_since).because(
+                first, key=overdue.account_id
+            )
+        )
         said.append(
             NotificationRequested(
                 account_id=overdue.account_id,

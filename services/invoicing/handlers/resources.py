@@ -109,6 +109,8 @@ def _not_applicable(
         )
     item = event.item
     if item is not None and item.user_type == "prepaid":
+        if event.order_id is None:
+            return Refused(event, "item_without_order", f"item {item.item_id} has no order")
         if not adds_up(item):
             return Refused(
                 event, "item_does_not_add_up", f"item {item.item_id} is not the sum of its lines"

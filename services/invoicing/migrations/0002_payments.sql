@@ -35,8 +35,10 @@ create unique index invoice_payment_chain on invoice_payment (invoice_id, paid_b
 create trigger invoice_payment_is_append_only before update or delete or truncate on invoice_payment
     for each statement execute function refuse_change();
 
--- The last day on which an account's open invoices were seen to: once a day (domain 4).
-create table payment_day (
-    account_id text collate "C" primary key,
-    day        date not null
+-- Accounts that had something to pay: the last day on which it was seen to, once a day (domain 4),
+-- and when it was last told that they are overdue, until they have paid what was due.
+create table account_dues (
+    account_id      text collate "C" primary key,
+    day             date not null,
+    overdue_told_at timestamptz
 ) with (fillfactor = 70);

@@ -106,12 +106,15 @@ with account_due as (
             as amount
     ) p
 ), unbillable as (
-    select distinct on (account_id) account_id,
-           case when unit_price is null then 'no_price' else 'amount_too_large' end as reason,
-           format('%s: %s %s in %s', resource_id, product, sku, currency) as detail
+    select account_id,
+           case when bool_or(unit_price is null) then 'no_price' else 'amount_too_large' end
+               as reason,
+           coalesce(min(format('%s: %s %s in %s', resource_id, product, sku, currency))
+                        filter (where unit_price is null),
+                    format('%s in all', sum(amount))) as detail
     from line
-    where unit_price is null or amount > 1e14
-    order by account_id, resource_id, version, position
+    group by account_id
+    having bool_or(unit_price is null) or sum(amount + vat) > 1e15
 ), billable as (
     select * from line where account_id not in (select account_id from unbillable)
 ), total as materialized (
@@ -169,7 +172,7 @@ select (select count(*) from total)::integer as invoices,
 -- name: conclude_final_invoices
 -- Note which use and which corrections are on the final invoices with a run of numbers.
 with final as (
-    select i.invoice_id, i.account_id, i.resource_id,
+    select i.invoice_id, i.account_id, i.resource_id, i.period_to,
            coalesce(a.closed_until, '-infinity') as closed_until
     from invoice i join account a using (account_id)
     where i.series = $1 and i.number >= $2 and i.number < $3
@@ -182,7 +185,8 @@ with final as (
 update usage_segment s set final_invoice_id = f.invoice_id
 from final f
 where s.account_id = f.account_id and s.resource_id = f.resource_id
-  and s.final_invoice_id is null and s.ended_at > f.closed_until;
+  and s.final_invoice_id is null and s.ended_at > f.closed_until
+  and s.started_at < f.period_to;
 
 -- name: conclude_range
 -- A range is done: how many invoices it issued and how many accounts it had to leave out.

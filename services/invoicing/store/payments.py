@@ -160,3 +160,18 @@ async def find_next_to_pay(db: Connection, account_ids: Many[str], at: datetime)
 async def find_overdue(db: Connection, account_ids: Many[str], at: datetime) -> list[Overdue]:
     """What these accounts have not paid by its due date."""
     return [Overdue(**row) for row in await db.fetch(sql.find_overdue, sorted(account_ids), at)]
+
+
+async def save_overdue(db: Connection, account_ids: Many[str], at: datetime) -> None:
+    """Note of which accounts it is told that they are overdue."""
+    if account_ids:
+        await db.execute(sql.save_overdue, sorted(account_ids), at)
+
+
+async def settle_dues(db: Connection, account_ids: Many[str]) -> dict[str, datetime]:
+    """Those of these accounts that were overdue and have paid what was due, with when it was last
+    told that they were. Each is held first, so that of two last payments at once one sees it."""
+    if not account_ids or not await db.fetch(sql.lock_dues, sorted(account_ids)):
+        return {}
+    rows = await db.fetch(sql.settle_dues, sorted(account_ids))
+    return {row["account_id"]: row["overdue_told_at"] for row in rows}

@@ -59,11 +59,11 @@ order by first_account;
 
 -- name: begin_day
 -- The accounts of a range with something to pay that were not seen to on this day.
-insert into payment_day (account_id, day)
+insert into account_dues (account_id, day)
 select distinct account_id, $4::date from invoice_state
 where account_id >= $1 and ($2::text is null or account_id < $2)
   and paid < gross and issued_at <= $3
-on conflict (account_id) do update set day = excluded.day where payment_day.day < excluded.day
+on conflict (account_id) do update set day = excluded.day where account_dues.day < excluded.day
 returning account_id;
 
 -- name: find_next_to_pay
@@ -89,3 +89,29 @@ from (
 ) open
 group by account_id, currency
 order by account_id;
+
+-- name: save_overdue
+-- Accounts of which it is told that they are overdue.
+update account_dues set overdue_told_at = $2 where account_id = any ($1::text[]);
+
+-- name: lock_dues
+-- Accounts that were told to be overdue, held while it is seen whether they still are.
+select account_id from account_dues
+where account_id = any ($1::text[]) and overdue_told_at is not null
+order by account_id
+for no key update;
+
+-- name: settle_dues
+-- Those of these accounts that have paid what was due, and when it was last told that they had not.
+with due as (
+    select d.account_id, d.overdue_told_at
+    from account_dues d
+    where d.account_id = any ($1::text[]) and d.overdue_told_at is not null
+      and not exists (select from invoice_state s
+                      where s.account_id = d.account_id and s.paid < s.gross
+                        and s.due_at <= d.overdue_told_at)
+)
+update account_dues d set overdue_told_at = null
+from due
+where d.account_id = due.account_id
+returning d.account_id, due.overdue_told_at;

@@ -317,6 +317,97 @@ async def test_a_switch_to_prepaid_is_invoiced_at_once_and_not_again(invoicing: 
     ]
 
 
+async def test_a_switch_learnt_of_after_its_month_gives_back_what_was_charged_too_much(
+    invoicing: Invoicing,
+) -> None:
+    await invoicing.hear(registered(), product(), price(300_000))
+    await invoicing.hear(provisioned(NOVEMBER))
+    await invoicing.settle(month_over("2026-11", TICK))
+    answers = await invoicing.hear(
+        happened(ResourceConverted, hanoi("2026-11-21 00:00"), 2, user_type="prepaid")
+    )
+    (invoice,) = of_type(answers, InvoiceIssued)
+    assert [(one.amount, one.month) for one in invoice.lines] == [(-100_000, "2026-11")]
+    assert (invoice.kind, invoice.status) == ("final", "paid")
+    assert [one.amount for one in of_type(answers, RefundToCredit)] == [100_000]
+    assert invoices_in(await invoicing.settle(month_over("2026-12", JANUARY))) == []
+
+
+async def test_a_switch_there_and_back_in_one_group_loses_no_use(invoicing: Invoicing) -> None:
+    days = [hanoi(f"2026-11-{day} 00:00") for day in (11, 16, 21)]
+    await invoicing.hear(registered(), product(), price(300_000))
+    answers = await invoicing.hear(
+        provisioned(NOVEMBER),
+        happened(ResourceConverted, days[0], 2, user_type="prepaid"),
+        happened(ResourceConverted, days[1], 3, user_type="postpaid"),
+        happened(ResourceDeleted, days[2], 4, state="deleted"),
+    )
+    assert [one.gross for one in of_type(answers, InvoiceIssued)] == [100_000]
+    (invoice,) = invoices_in(await invoicing.settle(month_over("2026-11", TICK)))
+    assert (invoice.gross, invoice.lines[0].minutes) == (50_000, 7_200)
+
+
+async def test_all_resources_of_a_switched_account_get_their_final_invoices(
+    invoicing: Invoicing,
+) -> None:
+    at = hanoi("2026-11-16 00:00")
+    await invoicing.hear(registered(), product(), price(300_000))
+    await invoicing.hear(*(provisioned(NOVEMBER, f"res-{number}") for number in range(5)))
+    answers = await invoicing.hear(
+        *(
+            happened(ResourceConverted, at, 2, resource_id=f"res-{number}", user_type="prepaid")
+            for number in range(5)
+        )
+    )
+    finals = of_type(answers, InvoiceIssued)
+    assert [one.resource_id for one in finals] == [f"res-{number}" for number in range(5)]
+    assert {one.gross for one in finals} == {150_000}
+
+
+async def test_a_switch_without_a_price_is_left_to_the_months_run(invoicing: Invoicing) -> None:
+    at = hanoi("2026-11-16 00:00")
+    await invoicing.hear(registered(), product())
+    await invoicing.hear(provisioned(NOVEMBER))
+    answers = await invoicing.hear(happened(ResourceConverted, at, 2, user_type="prepaid"))
+    assert answers == []
+    await invoicing.hear(price(300_000))
+    (invoice,) = invoices_in(await invoicing.settle(month_over("2026-11", TICK)))
+    assert invoice.gross == 150_000
+
+
+@pytest.mark.parametrize(
+    ("unit_price", "quantity", "reason"),
+    [("1000000000000", 10**12, "amount_too_large"), (None, 1, "no_price")],
+)
+async def test_absurd_use_holds_up_nobody_else(
+    invoicing: Invoicing, unit_price: str | None, quantity: int, reason: str
+) -> None:
+    await invoicing.hear(registered("acc-1"), registered("acc-2"), product(), price(300_000))
+    if unit_price:
+        await invoicing.hear(price(unit_price, sku="gold"))
+    else:
+        await invoicing.hear(price(5, sku="gold", per="unit"))
+    await invoicing.hear(
+        provisioned(NOVEMBER, "res-1", account_id="acc-1", components=[("gold", quantity)]),
+        provisioned(NOVEMBER, "res-2", account_id="acc-2"),
+    )
+    answers = await invoicing.settle(month_over("2026-11", TICK))
+    assert [one.account_id for one in invoices_in(answers)] == ["acc-2"]
+    assert await invoicing.value("select reason from quarantine") == reason
+    await invoicing.settle(month_over("2026-12", JANUARY))
+    assert await invoicing.value("select count(*) from quarantine") == 1
+
+
+async def test_an_hourly_price_is_charged_by_the_minute(invoicing: Invoicing) -> None:
+    await invoicing.hear(registered(), product(), price(600, per="unit_hour"))
+    at = hanoi("2026-11-16 00:00")
+    await invoicing.hear(
+        provisioned(at), happened(ResourceDeleted, at + timedelta(minutes=90), 2, state="deleted")
+    )
+    (invoice,) = invoices_in(await invoicing.settle(month_over("2026-11", TICK)))
+    assert invoice.gross == 900
+
+
 async def test_a_tick_for_no_accounts_completes_an_empty_run(invoicing: Invoicing) -> None:
     answers = await invoicing.settle(said(TickMonth(period="2026-11"), at=TICK))
     (completed,) = of_type(answers, InvoiceRunCompleted)

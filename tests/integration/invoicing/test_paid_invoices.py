@@ -10,6 +10,7 @@ from shared.messages.provisioning import (
     ResourceResized,
     ResourceStopped,
 )
+from tests.builders import said
 from tests.integration.invoicing.house import (
     Invoicing,
     hanoi,
@@ -109,6 +110,15 @@ async def test_an_item_that_is_not_the_sum_of_its_lines_is_refused(invoicing: In
     answers = await invoicing.hear(provisioned(START, user_type="prepaid", item=wrong))
     assert refused(answers) == ["item_does_not_add_up"]
     assert await invoicing.value("select count(*) from resource") == 0
+
+
+async def test_what_was_paid_without_an_order_is_for_a_person_to_judge(
+    invoicing: Invoicing,
+) -> None:
+    await invoicing.hear(registered())
+    event = provisioned(START, user_type="prepaid", item=paid_item(100))
+    orderless = said(type(event)(**{**event.model_dump(), "order_id": None}), at=START)
+    assert refused(await invoicing.hear(orderless)) == ["item_without_order"]
 
 
 async def test_an_item_is_invoiced_at_most_once_by_the_schema(invoicing: Invoicing) -> None:

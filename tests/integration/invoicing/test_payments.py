@@ -9,7 +9,12 @@ import pytest
 
 from shared.messages import Message, Said
 from shared.messages.billing import PaymentCollect, PaymentConfirmed, PaymentFailed, RefundToCredit
-from shared.messages.invoicing import InvoicePaid, InvoicePartiallyPaid
+from shared.messages.invoicing import (
+    AccountOverdue,
+    AccountSettled,
+    InvoicePaid,
+    InvoicePartiallyPaid,
+)
 from shared.messages.notifications import NotificationRequested
 from shared.messages.scheduler import TickDay
 from shared.messages.upstream import InvoicePaymentRequested
@@ -259,6 +264,44 @@ async def test_overdue_invoices_are_reminded_of_every_day(invoicing: Invoicing) 
     assert reminder.facts["invoices"] == 3
     assert Decimal(reminder.facts["outstanding"]) == 410
     assert reminder.facts["numbers"][0] == "2026A-0000001"
+
+
+async def test_who_is_overdue_is_told_of_daily_until_all_that_was_due_is_paid(
+    invoicing: Invoicing,
+) -> None:
+    await _three_invoices(invoicing)
+    due = hanoi("2026-12-16 00:05")
+    answers = await invoicing.settle(_day(due - timedelta(days=31)))
+    assert of_type(answers, AccountOverdue) == []
+    (collect,) = of_type(answers, PaymentCollect)
+    await invoicing.settle(_failed(collect))
+    answers = await invoicing.settle(_day(due))
+    (overdue,) = of_type(answers, AccountOverdue)
+    assert (overdue.account_id, overdue.since) == ("acc-1", hanoi("2026-11-16 00:00"))
+    (collect,) = of_type(answers, PaymentCollect)
+    answers = await invoicing.settle(_confirmed(collect))
+    assert of_type(answers, AccountSettled) == [], "two more are due"
+    (second,) = of_type(answers, PaymentCollect)
+    answers = await invoicing.settle(_failed(second), _day(due + timedelta(days=1)))
+    assert len(of_type(answers, AccountOverdue)) == 1
+    (second,) = of_type(answers, PaymentCollect)
+    answers = await invoicing.settle(_confirmed(second))
+    (third,) = of_type(answers, PaymentCollect)
+    answers = await invoicing.settle(_confirmed(third))
+    (settled,) = of_type(answers, AccountSettled)
+    assert settled.time == due + timedelta(days=1), "not before the debt was told of"
+
+
+async def test_two_last_payments_at_once_settle_the_account_once(invoicing: Invoicing) -> None:
+    await _three_invoices(invoicing)
+    answers = await invoicing.settle(_day(hanoi("2026-12-20 00:05")))
+    (automatic,) = of_type(answers, PaymentCollect)
+    others = await invoicing.rows("select invoice_id from invoice_state where reserved = 0")
+    asked = await invoicing.hear(*(_asked(one["invoice_id"]) for one in others))
+    collects = [automatic, *of_type(asked, PaymentCollect)]
+    results = await asyncio.gather(*(invoicing.hear(_confirmed(one)) for one in collects))
+    told = [one for some in results for one in of_type(some, AccountSettled)]
+    assert [one.account_id for one in told] == ["acc-1"]
 
 
 async def test_no_more_is_paid_than_the_invoice_has_by_the_schema(invoicing: Invoicing) -> None:
