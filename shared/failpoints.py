@@ -1,7 +1,8 @@
 """Where a test lets a worker die: `CLOUDTILL_DIE_AT=committed:3` kills it at the third passing.
 
 The steps of a worker's path, in their order: `received`, `remembered`, `handled`, `said`,
-`committed`, `acknowledged`, and in its relay `published`, `deleted`.
+`committed`, `acknowledged`, in its relay `published`, `deleted`, and once it has asked a payment
+gateway, `asked`.
 """
 
 import os

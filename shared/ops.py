@@ -1,39 +1,20 @@
 """What an operator's tools ask a worker over HTTP: /livez, /readyz and /metrics."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
-import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from shared import http
 
-@asynccontextmanager
-async def serving(port: int | None, is_ready: Callable[[], bool]) -> AsyncIterator[None]:
+
+def serving(port: int | None, is_ready: Callable[[], bool]) -> AbstractAsyncContextManager[None]:
     """Answer on `port` while the body runs; without a port, nowhere."""
-    if port is None:
-        yield
-        return
-    server = _Server(
-        uvicorn.Config(
-            _answers(is_ready), host="0.0.0.0", port=port, log_config=None, lifespan="off"
-        )
-    )
-    serving = asyncio.create_task(server.serve())
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await asyncio.gather(serving, return_exceptions=True)
-
-
-class _Server(uvicorn.Server):
-    def install_signal_handlers(self) -> None:
-        """Signals are the worker's."""
+    return http.serving(_answers(is_ready), port)
 
 
 def _answers(is_ready: Callable[[], bool]) -> Starlette:

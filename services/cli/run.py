@@ -9,9 +9,11 @@ import typer
 import uvloop
 
 from services.cli.console import Failure, settings
+from services.gateways.app import GatewayWorker
 from services.registry import SERVICES
 from services.scheduler.app import Scheduler
 from shared import log, ops
+from shared.settings import Settings
 from shared.worker import Worker
 
 _NAMES = [*SERVICES, "scheduler"]
@@ -39,12 +41,19 @@ def run(
         runner.run(_run(chosen))
 
 
+def _worker(name: str, shared: Settings) -> Worker | Scheduler | GatewayWorker:
+    match name:
+        case "scheduler":
+            return Scheduler(shared)
+        case "gateways":
+            return GatewayWorker(shared)
+        case _:
+            return Worker(SERVICES[name], shared)
+
+
 async def _run(names: list[str]) -> None:
     shared = settings()
-    workers = [
-        Scheduler(shared) if name == "scheduler" else Worker(SERVICES[name], shared)
-        for name in names
-    ]
+    workers = [_worker(name, shared) for name in names]
 
     def stop() -> None:
         for worker in workers:

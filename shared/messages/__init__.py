@@ -2,6 +2,7 @@
 
 from shared.messages import (
     billing,
+    gateways,
     invoicing,
     notifications,
     product_teams,
@@ -20,6 +21,7 @@ __all__ = [
     "Refused",
     "Said",
     "billing",
+    "gateways",
     "invoicing",
     "notifications",
     "product_teams",

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from services.gateways.settings import GatewaySettings
 from services.registry import SERVICES
 from shared.settings import Settings
 
@@ -57,7 +58,8 @@ def test_servers_are_published_to_this_machine_only(compose: dict[str, Any]) -> 
 
 
 def test_settings_are_those_of_the_program(compose: dict[str, Any], dockerfile: str) -> None:
-    known = {f"CLOUDTILL_{name.upper()}" for name in Settings.model_fields}
+    fields = {*Settings.model_fields, *GatewaySettings.model_fields}
+    known = {f"CLOUDTILL_{name.upper()}" for name in fields}
     named = set(re.findall(r"CLOUDTILL_[A-Z_]+", dockerfile))
     for name in WORKERS | {"setup"}:
         named |= compose["services"][name]["environment"].keys()

@@ -1,0 +1,1 @@
+"""Payment gateways: asks them for payment pages, and tells what they answer."""

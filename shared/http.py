@@ -1,0 +1,45 @@
+"""Serving HTTP beside a worker, in its process and under its signals."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import uvicorn
+from starlette.applications import Starlette
+
+_CONNECTIONS: Final = 200
+_KEEP_ALIVE_S: Final = 5
+
+
+@asynccontextmanager
+async def serving(app: Starlette, port: int | None) -> AsyncIterator[None]:
+    """Answer on `port`, on all addresses, while the body runs; without a port, nowhere.
+
+    Raises:
+        OSError: if the port is taken.
+    """
+    if port is None:
+        yield
+        return
+    with socket.create_server(("", port), backlog=_CONNECTIONS) as listening:
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            lifespan="off",
+            limit_concurrency=_CONNECTIONS,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+        )
+        server = _Server(config)
+        task = asyncio.create_task(server.serve(sockets=[listening]))
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            await asyncio.gather(task, return_exceptions=True)
+
+
+class _Server(uvicorn.Server):
+    def install_signal_handlers(self) -> None:
+        """Signals are the worker's."""
