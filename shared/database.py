@@ -48,10 +48,16 @@ def is_transient(error: BaseException, db: Connection) -> bool:
     A wrong argument is an `InterfaceError` of asyncpg as much as a lost connection is; what tells
     them apart is whether `db` still lives.
     """
-    lost = isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError) and (
-        db.is_closed()
-    )
-    return lost or isinstance(error, TRANSIENT)
+    if isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError):
+        return _is_gone(db)
+    return isinstance(error, TRANSIENT)
+
+
+def _is_gone(db: Connection) -> bool:
+    try:
+        return db.is_closed()
+    except asyncpg.InterfaceError:
+        return True  # the pool takes a connection back as soon as the server has ended it
 
 
 @asynccontextmanager

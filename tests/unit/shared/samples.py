@@ -70,7 +70,7 @@ def _scalar(schema: Schema) -> st.SearchStrategy[Any]:
 
 def _object(schema: Schema, definitions: dict[str, Schema]) -> st.SearchStrategy[dict[str, Any]]:
     if "properties" not in schema:
-        by_pattern = next(iter(schema.get("patternProperties", {}).values()), {})
+        by_pattern: Schema = next(iter(schema.get("patternProperties", {}).values()), {})
         values = schema.get("additionalProperties", by_pattern)
         of_any_kind = _of(values if isinstance(values, dict) else by_pattern, definitions)
         keys = ["VND", "USD"] if schema.get("propertyNames") else ["ram", "số"]

@@ -31,7 +31,7 @@ PRICE = {
 }
 
 
-def event(data: Any = None, type: str = "top_up.received", **envelope: Any) -> bytes:
+def event(data: Any = None, type: object = "top_up.received", **envelope: Any) -> bytes:
     """A CloudEvent as an upstream service would write it; None leaves a field out."""
     whole = {
         "specversion": "1.0",
