@@ -267,7 +267,7 @@ def placed(
     return said(
         OrderPlaced.model_validate(
             {
-                "order_id": order_id or f"ord-{next(_NUMBERS)}",
+                "order_id": order_id or f"order-{next(_NUMBERS)}",
                 "account_id": account_id,
                 "action": action,
                 "items": items,
