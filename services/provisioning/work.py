@@ -161,6 +161,7 @@ class Work:
             case Failed(reason, at):
                 self._keep(asked.concluded("failed", at, _as_json({"reason": reason})))
                 self._come_to_nothing(asked, reason, at, cause)
+                log.info("not done", request=asked.request_id, action=asked.action)
             case Succeeded(at, details):
                 self._keep(asked.concluded("succeeded", at, _as_json(details)))
                 if asked.order is not None:
