@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Final
 
 import typer
@@ -31,7 +31,11 @@ from shared.sql import Statements
 STATEMENTS: Final = tuple(
     Statements("services.cli", f"audit_{part}.sql") for part in ("money", "orders", "invoices")
 )
-_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+_FOUND: Final = """
+    select id, detail, correlation_id, coalesce(since > $1, false) as is_recent
+    from ({statement}) as found
+    order by id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +128,15 @@ async def checked(db: Connection, settle: timedelta) -> list[Check]:
         db: a connection that sees all schemas.
         settle: how long a message may be on its way.
     """
-    checks: list[Check] = []
     async with db.transaction(isolation="repeatable_read", readonly=True):
         await db.execute("set local jit = off; set local work_mem = '64MB'")
         settled: datetime = await db.fetchval("select clock_timestamp() - $1::interval", settle)
         underway = await _underway(db)
-        for statements in STATEMENTS:
-            for name in statements:
-                checks.append(await _checked(db, statements, name, settled, underway))
+        checks = [
+            await _checked(db, statements, name, settled, underway)
+            for statements in STATEMENTS
+            for name in statements
+        ]
     return sorted(checks, key=lambda check: check.title.partition(" ")[0])
 
 
@@ -140,8 +145,8 @@ async def _checked(
 ) -> Check:
     wrong: list[Finding] = []
     in_flight = 0
-    for row in await db.fetch(statements[name]):
-        if (row["since"] or _LONG_AGO) > settled or row["correlation_id"] in underway:
+    for row in await db.fetch(_FOUND.format(statement=statements[name]), settled):
+        if row["is_recent"] or row["correlation_id"] in underway:
             in_flight += 1
         else:
             wrong.append(Finding(row["id"], row["detail"]))

@@ -1,12 +1,16 @@
 -- name: payments_cover_orders
--- 11.2 What is asked for an order is the sum of what its items cost.
-select p.payment_id as id, format('asked for %s, items cost %s', p.amount, i.amount) as detail,
+-- 11.2 What is asked for an order is the sum of what its items cost, and all of it is paid.
+select p.payment_id as id,
+       format('items cost %s, asked for %s, paid %s', i.amount, p.amount,
+              coalesce(o.amount::text, 'nothing')) as detail,
        null::timestamptz as since, p.correlation_id
 from billing.payment p
+left join billing.payment_outcome o on o.payment_id = p.payment_id and o.outcome = 'confirmed'
 left join (
     select order_id, sum(amount) as amount from billing.order_item where amount > 0 group by 1
-) i using (order_id)
-where p.order_id is not null and p.amount is distinct from i.amount;
+) i on i.order_id = p.order_id
+where p.order_id is not null
+  and (p.amount is distinct from i.amount or o.amount <> p.amount);
 
 -- name: paid_items_concluded
 -- 11.2 Each item of a confirmed payment ends as done or failed.

@@ -35,7 +35,6 @@ async def play(house: House) -> None:
     await house.wait_for(PaymentRequested, lambda asked: asked.order_id == "ord-top")
     await house.publish(
         _paid_through_gateway("gate", 180_000, "g-1"),
-        _paid_through_gateway("gate", 180_000, "g-2"),
         _paid_through_gateway("top", 80_000, "g-3"),
     )
     await house.wait_until_idle()
@@ -83,11 +82,12 @@ def _orders() -> Sequence[Message]:
         order("ord-two", [server("good", "image"), server("worse", "broken")], account_id="an"),
         order("ord-bad", [server("bad", "image", "broken")], account_id="bad"),
         order("ord-poor", [server("none", "image")], account_id="poor"),
+        order("ord-gate", [server("gated", "image")], account_id="gate", payment_method="gateway"),
         order(
-            "ord-gate", [server("gated", "image")], account_id="gate", payment_method="gateway"
-        ),
-        order(
-            "ord-top", [server("topped", "image")], account_id="top", payment_method="top_up_and_pay"
+            "ord-top",
+            [server("topped", "image")],
+            account_id="top",
+            payment_method="top_up_and_pay",
         ),
         order("ord-shop", [shop], account_id="chi", at=october),
         order("ord-extra", [extra], account_id="chi", at=october),
@@ -108,6 +108,7 @@ def _afterwards() -> Sequence[Message]:
             action="delete",
             at=datetime(2026, 10, 20, tzinfo=UTC),
         ),
+        _paid_through_gateway("gate", 180_000, "g-2"),
         *topped_up("chi", 50_000),
         said(TickDay(), at=NOON + timedelta(days=1)),
         said(nonsense, at=NOON, id="nonsense"),

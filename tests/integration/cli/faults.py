@@ -1,0 +1,316 @@
+"""One fault for each check of the audit, planted as nobody could through the program: raw, past
+triggers and constraints."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from shared.ids import derived_id
+
+_REFUND_OF_BAD: Final = derived_id("refund", "ord-bad", "bad")
+_INVOICE_OF_WEB: Final = derived_id("invoice", "ord-web", "web")
+_FORGED_TOP_UP: Final = "top-up:" + "0" * 32
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is planted, which check is to find it, and under which id."""
+
+    check: str
+    id: str
+    statements: tuple[str, ...]
+    why: str = ""
+
+
+def _entry(kind: str, transfer_id: str, account_id: str, amount: int) -> tuple[str, ...]:
+    """One more entry in a credit wallet, in keeping with its balance."""
+    debit, credit = ("wallet", "revenue") if kind == "charge" else ("revenue", "wallet")
+    signed = -amount if kind == "charge" else amount
+    return (
+        f"""insert into wallet.transfer (kind, transfer_id, account_id, wallet, position,
+                debit_side, credit_side, amount, currency, balance_before, balance_after, reason,
+                at)
+            select '{kind}', '{transfer_id}', account_id, wallet, transfers + 1, '{debit}',
+                   '{credit}', {amount}, currency, balance, balance + {signed}, 'planted', now()
+            from wallet.wallet where account_id = '{account_id}' and wallet = 'credit'""",
+        f"""update wallet.wallet set balance = balance + {signed}, transfers = transfers + 1
+            where account_id = '{account_id}' and wallet = 'credit'""",
+    )
+
+
+def _without_last_entry(account_id: str) -> tuple[str, ...]:
+    """A credit wallet as it was before its last entry."""
+    return (
+        f"""with gone as (
+                delete from wallet.transfer t using wallet.wallet w
+                where (t.account_id, t.wallet) = (w.account_id, w.wallet)
+                  and t.position = w.transfers and w.account_id = '{account_id}'
+                returning t.account_id, t.wallet, t.balance_before
+            )
+            update wallet.wallet w set balance = g.balance_before, transfers = w.transfers - 1
+            from gone g where (w.account_id, w.wallet) = (g.account_id, g.wallet)""",
+    )
+
+
+def _without_invoice(order_id: str) -> tuple[str, ...]:
+    """No invoice of an order, and no gap where it was: the last one takes its number."""
+    of_it = f"(select invoice_id from invoicing.invoice where order_id = '{order_id}')"
+    return (
+        f"delete from invoicing.invoice_line where invoice_id in {of_it}",
+        f"delete from invoicing.invoice_state where invoice_id in {of_it}",
+        f"""create temporary table gone on commit drop as
+            select series, number from invoicing.invoice where order_id = '{order_id}'""",
+        f"delete from invoicing.invoice where order_id = '{order_id}'",
+        """update invoicing.invoice i set number = g.number
+           from gone g join invoicing.invoice_series s using (series)
+           where i.series = g.series and i.number = s.next_number - 1""",
+        """update invoicing.invoice_series s set next_number = next_number - 1
+           from gone g where s.series = g.series""",
+    )
+
+
+def _another_invoice(
+    invoice_id: str, resource_id: str, *, kind: str, order_id: str | None = None
+) -> tuple[str, ...]:
+    """One more invoice over nothing, in its series and with all that an invoice has."""
+    of = f"'{order_id}'" if order_id else "null"
+    period, due = ("'2026-10'", "now()") if kind == "usage" else ("null", "null::timestamptz")
+    return (
+        f"""insert into invoicing.invoice (invoice_id, series, number, account_id, resource_id,
+                kind, order_id, item_id, period, period_from, period_to, currency, net, vat, gross,
+                issued_at, due_at)
+            select '{invoice_id}', series, next_number, account_id, resource_id, '{kind}', {of},
+                   {of}, {period}, now(), now(), 'VND', 0, 0, 0, now(), {due}
+            from invoicing.invoice_series, invoicing.resource
+            where resource_id = '{resource_id}'""",
+        "update invoicing.invoice_series set next_number = next_number + 1",
+        f"""insert into invoicing.invoice_state (invoice_id, account_id, gross, paid, issued_at)
+            select invoice_id, account_id, 0, 0, issued_at
+            from invoicing.invoice where invoice_id = '{invoice_id}'""",
+    )
+
+
+def _payment_of_invoice(payment_id: str, *, paid: int | None) -> tuple[str, ...]:
+    """Billing took a gateway's money for the invoice of `shop` in October, or waits for it."""
+    asked = f"""insert into billing.payment (payment_id, account_id, invoice_id, method, amount,
+                    currency, correlation_id, requested_at)
+                select '{payment_id}', account_id, invoice_id, 'gateway', {paid or 500}, 'VND',
+                       'planted', now()
+                from invoicing.invoice where resource_id = 'shop' and period = '2026-10'"""
+    if paid is None:
+        return (asked,)
+    return (
+        asked,
+        f"""insert into billing.payment_outcome (payment_id, asked, outcome, amount, at)
+            values ('{payment_id}', {paid}, 'confirmed', {paid}, now())""",
+        f"""insert into billing.gateway_receipt (gateway, gateway_reference, payment_id, amount,
+                became, at)
+            values ('bank', '{payment_id}', '{payment_id}', {paid}, 'payment', now())""",
+    )
+
+
+_MONEY: Final = (
+    Fault(
+        "wallet_balances",
+        "an/credit",
+        ("update wallet.wallet set balance = balance + 1 where account_id = 'an'",),
+    ),
+    Fault(
+        "ledger_continues",
+        f"refund/{_REFUND_OF_BAD}",
+        (
+            f"""update wallet.transfer
+                set balance_before = balance_before + 1, balance_after = balance_after + 1
+                where transfer_id = '{_REFUND_OF_BAD}'""",
+        ),
+    ),
+    Fault(
+        "wallet_available",
+        "gate/credit",
+        (
+            "alter table wallet.wallet drop constraint wallet_check",
+            "update wallet.wallet set held = balance + 1 where account_id = 'gate'",
+            """insert into wallet.hold (hold_id, account_id, wallet, amount, change_id, changed_at)
+               select 'planted', account_id, wallet, held, 'planted', now()
+               from wallet.wallet where account_id = 'gate'""",
+        ),
+    ),
+    Fault(
+        "wallet_holds",
+        "an/credit",
+        ("update wallet.wallet set held = held + 1 where account_id = 'an'",),
+    ),
+    Fault("charges_were_asked_for", "stolen", _entry("charge", "stolen", "bad", 1_000)),
+    Fault(
+        "payments_were_charged",
+        "payment-ord-bad",
+        (
+            "insert into billing.charge values ('again', 'payment-ord-bad', 280000)",
+            *_entry("charge", "again", "bad", 280_000),
+        ),
+        "charged twice",
+    ),
+    Fault(
+        "payments_were_charged",
+        "payment-ord-poor",
+        (
+            """update billing.payment_outcome
+               set outcome = 'confirmed', amount = asked, reason = null
+               where payment_id = 'payment-ord-poor'""",
+            """insert into billing.item_outcome (order_id, item_id, outcome, reason, at)
+               values ('ord-poor', 'none', 'failed', 'planted', now())""",
+            """insert into billing.refund (refund_id, account_id, order_id, item_id, item_amount,
+                   outcome, payment_id, wallet, amount, reason, at)
+               values ('planted', 'poor', 'ord-poor', 'none', 180000, 'failed', 'payment-ord-poor',
+                       'credit', 180000, 'provisioning_failed', now())""",
+            *_entry("refund", "planted", "poor", 180_000),
+        ),
+        "confirmed, and given back, without having been charged",
+    ),
+    Fault(
+        "gateway_payments_came",
+        "payment-ord-gate",
+        ("delete from billing.gateway_receipt where gateway_reference = 'g-1'",),
+    ),
+    Fault("gateway_money_arrived", "bank/g-2", _without_last_entry("gate")),
+    Fault("top_ups_were_told", _FORGED_TOP_UP, _entry("top_up", _FORGED_TOP_UP, "poor", 1_000)),
+    Fault("refunds_arrived", _REFUND_OF_BAD, _without_last_entry("bad")),
+    Fault(
+        "invoice_refunds_arrived",
+        "overpaid-planted",
+        (
+            *_payment_of_invoice("planted", paid=700),
+            """insert into invoicing.invoice_payment (payment_id, invoice_id, account_id, method,
+                   amount, overpaid, paid_before, paid_after, at)
+               select 'planted', invoice_id, account_id, 'gateway', 0, 700, 0, 0, now()
+               from invoicing.invoice where resource_id = 'shop' and period = '2026-10'""",
+        ),
+        "paid too much",
+    ),
+    Fault("refunds_were_told", "gift", _entry("refund", "gift", "poor", 1_000)),
+    Fault(
+        "refunds_within_payments",
+        "good",
+        (
+            "update billing.refund set amount = amount + 110000 where order_id = 'ord-del'",
+            """update wallet.transfer
+               set amount = amount + 110000, balance_after = balance_after + 110000
+               where reason = 'deleted'""",
+            "update wallet.wallet set balance = balance + 110000 where account_id = 'an'",
+        ),
+    ),
+    Fault(
+        "invoices_add_up",
+        _INVOICE_OF_WEB,
+        (
+            f"""update invoicing.invoice_line set amount = amount + 1
+                where invoice_id = '{_INVOICE_OF_WEB}' and position = 1""",
+        ),
+    ),
+    Fault(
+        "invoices_paid_once",
+        _INVOICE_OF_WEB,
+        (
+            f"""update invoicing.invoice_state
+                set paid = paid - 1, gross = gross - 1
+                where invoice_id = '{_INVOICE_OF_WEB}'""",
+        ),
+    ),
+    Fault(
+        "invoice_collections",
+        _INVOICE_OF_WEB,
+        (
+            "alter table invoicing.invoice_state drop constraint invoice_state_check",
+            f"""update invoicing.invoice_state set reserved = 10
+                where invoice_id = '{_INVOICE_OF_WEB}'""",
+        ),
+    ),
+    Fault("invoice_payments_agree", "lost", _payment_of_invoice("lost", paid=700)),
+)
+
+_ORDERS: Final = (
+    Fault(
+        "payments_cover_orders",
+        "payment-ord-web",
+        (
+            "update billing.payment set amount = amount + 1 where payment_id = 'payment-ord-web'",
+            """update billing.payment_outcome set asked = asked + 1
+               where payment_id = 'payment-ord-web'""",
+        ),
+    ),
+    Fault(
+        "paid_items_concluded",
+        "ord-web/web",
+        (
+            "delete from billing.item_outcome where order_id = 'ord-web'",
+            *_without_invoice("ord-web"),
+        ),
+    ),
+    Fault("done_items_invoiced", "ord-web/web", _without_invoice("ord-web")),
+    Fault(
+        "failed_items_refunded",
+        "ord-bad/bad",
+        ("delete from billing.refund where order_id = 'ord-bad'", *_without_last_entry("bad")),
+    ),
+    Fault(
+        "invoices_were_paid_for",
+        "ghost",
+        _another_invoice("ghost", "web", kind="prepaid", order_id="ord-ghost"),
+    ),
+    Fault(
+        "orders_move_on",
+        "ord-web",
+        ("update billing.purchase_order set state = 'provisioning' where order_id = 'ord-web'",),
+    ),
+    Fault("payments_move_on", "idle", _payment_of_invoice("idle", paid=None)),
+    Fault("coupons_are_counted", "SAVE", ("update billing.coupon set uses = uses + 1",)),
+    Fault(
+        "resources_agree",
+        "web",
+        ("update billing.resource set state = 'stopped' where resource_id = 'web'",),
+    ),
+)
+
+_INVOICES: Final = (
+    Fault(
+        "resources_are_followed",
+        "good",
+        ("update invoicing.resource set version = 1 where resource_id = 'good'",),
+    ),
+    Fault(
+        "use_is_recorded",
+        "web",
+        (
+            """insert into invoicing.usage_segment (account_id, resource_id, version, product, skus,
+                   quantities, discount_rate, started_at)
+               values ('an', 'web', 9, 'vserver', '{image}', '{1}', 0, '2027-01-01T00:00Z')""",
+        ),
+    ),
+    Fault(
+        "use_is_invoiced_once",
+        "shop/image",
+        (
+            """update invoicing.usage_segment set started_at = started_at - interval '1 hour'
+               where resource_id = 'shop'""",
+        ),
+    ),
+    Fault(
+        "corrections_are_invoiced",
+        "extra/disk",
+        ("update invoicing.invoice_line set minutes = minutes - 1 where month is not null",),
+    ),
+    Fault(
+        "one_invoice_a_month",
+        "shop/2026-10",
+        (
+            "drop index invoicing.invoice_of_month",
+            *_another_invoice("again", "shop", kind="usage"),
+        ),
+    ),
+    Fault(
+        "invoice_numbers",
+        "2026A",
+        ("update invoicing.invoice_series set next_number = next_number + 1",),
+    ),
+)
+
+FAULTS: Final = (*_MONEY, *_ORDERS, *_INVOICES)
