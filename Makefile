@@ -52,7 +52,7 @@ up:  ## the same in containers: docker compose
 
 .PHONY: test
 test: $(READY)  ## all tests; ARGS="-k wallet" picks
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 .PHONY: check
 check: $(READY)  ## format, lint, types, walls between the services

@@ -14,6 +14,7 @@ from tests.servers.server import ServersMissing
 
 _DEBIAN: Final = Path("/etc/debian_version")
 _POLICY: Final = Path("/usr/sbin/policy-rc.d")
+_run = subprocess.run
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def _install(packages: list[str]) -> None:
             [*apt, "update"],
             [*apt, "install", "-y", "--no-install-recommends", *packages],
         ):
-            done = subprocess.run(
+            done = _run(
                 command,
                 env=environment,
                 stdin=subprocess.DEVNULL,

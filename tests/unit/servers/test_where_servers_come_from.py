@@ -1,5 +1,6 @@
 """An URL in the environment, else containers, else installed binaries, else a line that helps."""
 
+import subprocess
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -93,6 +94,29 @@ def test_without_root_or_debian_a_line_says_what_to_install(
     monkeypatch.setattr(binaries, "_DEBIAN", tmp_path / "none")
     with pytest.raises(ServersMissing, match="install rabbitmq-server and postgresql, or set"):
         binaries.find_or_install(broker=True, postgres=True)
+
+
+@pytest.mark.parametrize("code", [0, 100])
+def test_what_is_installed_is_not_started_on_the_default_ports(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: int
+) -> None:
+    policy = tmp_path / "policy-rc.d"
+    forbidden: list[int] = []
+
+    def apt_get(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        assert command[0] == "apt-get"
+        forbidden.append(subprocess.run([policy, "postgresql", "start"], check=False).returncode)
+        return subprocess.CompletedProcess(command, code, stderr="E: no network")
+
+    monkeypatch.setattr(binaries, "_POLICY", policy)
+    monkeypatch.setattr(binaries, "_run", apt_get)
+    if code:
+        with pytest.raises(ServersMissing, match="apt-get .* update failed: E: no network"):
+            binaries._install(["postgresql"])
+    else:
+        binaries._install(["postgresql"])
+    assert set(forbidden) == {101}
+    assert not policy.exists()
 
 
 def test_where_no_engine_listens_none_answers(
