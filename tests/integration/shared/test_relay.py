@@ -1,0 +1,244 @@
+"""The relay against a real broker: what was said arrives, whatever happens on the way."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+
+import aio_pika
+import pytest
+
+from shared import broker, outbox
+from shared.broker import confirming_channel, publish_all
+from shared.database import Pool, connect, pool
+from shared.relay import Relay
+from tests.integration.shared.post import (
+    eventually,
+    left,
+    parcel,
+    post,
+    post_office,
+    relaying,
+    settings_for,
+)
+
+
+@pytest.fixture
+async def connections(database_url: str) -> AsyncIterator[Pool]:
+    async with pool(database_url, "wallet", size=4) as opened:
+        yield opened
+
+
+async def empty(connections: Pool) -> bool:
+    return await left(connections) == 0
+
+
+async def test_what_is_in_the_outbox_arrives_and_is_deleted(
+    amqp_url: str, connections: Pool
+) -> None:
+    async with post_office(amqp_url) as office, relaying(connections, settings_for(amqp_url)):
+        await office.declare("news", "news", **{"x-queue-type": "quorum"})
+        await post(connections, *(parcel(n) for n in range(1_200)))
+        await eventually(lambda: empty(connections))
+        assert sorted(map(int, await office.bodies("news", 1_200))) == list(range(1_200))
+        assert await office.count("news") == 0
+
+
+async def test_messages_are_persistent_and_carry_their_properties(
+    amqp_url: str, connections: Pool
+) -> None:
+    async with post_office(amqp_url) as office, relaying(connections, settings_for(amqp_url)):
+        await office.declare("news", "news")
+        await post(connections, parcel(1, attempt=2))
+        await eventually(lambda: empty(connections))
+        taken = await office.take("news")
+        assert taken is not None
+        assert taken[1] == {
+            "message_id": "m-1",
+            "type": "news",
+            "delivery_mode": 2,
+            "headers": {"x-attempt": 2},
+        }
+
+
+async def test_a_large_message_and_an_id_of_64_characters_of_4_bytes_arrive(
+    amqp_url: str, connections: Pool
+) -> None:
+    async with post_office(amqp_url) as office, relaying(connections, settings_for(amqp_url)):
+        await office.declare("news", "news")
+        body = b"x" * 2_000_000
+        await post(
+            connections, parcel(1, body=body, message_id="\U0001d54f" * 64), parcel(2, body=b"")
+        )
+        await eventually(lambda: empty(connections))
+        assert {len(one) for one in await office.bodies("news", 2)} == {2_000_000, 0}
+
+
+async def test_what_must_arrive_waits_for_its_queue(amqp_url: str, connections: Pool) -> None:
+    async with post_office(amqp_url) as office, relaying(connections, settings_for(amqp_url)):
+        await post(connections, parcel(1))
+
+        async def tried() -> bool:
+            async with connections.acquire() as db:
+                return bool(await db.fetchval("select failures > 0 from outbox"))
+
+        await eventually(tried)
+        await office.declare("news", "news")
+        assert await office.bodies("news", 1) == ["1"]
+        await eventually(lambda: empty(connections))
+
+
+async def test_what_nobody_hears_and_need_not_arrive_is_dropped(
+    amqp_url: str, connections: Pool
+) -> None:
+    async with post_office(amqp_url), relaying(connections, settings_for(amqp_url)):
+        await post(connections, *(parcel(n, must_arrive=False) for n in range(10)))
+        await eventually(lambda: empty(connections))
+
+
+async def test_an_unroutable_message_among_others_holds_none_of_them_up(
+    amqp_url: str, connections: Pool
+) -> None:
+    async with post_office(amqp_url) as office, relaying(connections, settings_for(amqp_url)):
+        await office.declare("news", "news")
+        lost = [parcel(n, "lost") for n in range(100, 110)]
+        await post(connections, parcel(1), *lost[:5], parcel(2), *lost[5:], parcel(3))
+        assert sorted(await office.bodies("news", 3)) == ["1", "2", "3"]
+
+        async def only_lost() -> bool:
+            return await left(connections) == 10
+
+        await eventually(only_lost)
+
+
+async def test_a_full_queue_refuses_and_gets_the_message_once_it_has_room(
+    amqp_url: str, connections: Pool
+) -> None:
+    async with post_office(amqp_url) as office, relaying(connections, settings_for(amqp_url)):
+        full = {"x-max-length": 1, "x-overflow": "reject-publish"}
+        await office.declare("news", "news", **full)
+        await office.declare("other", "other")
+        await post(connections, *(parcel(n) for n in range(4)), parcel(9, "other"))
+        assert await office.bodies("other", 1) == ["9"]
+        got = [(await office.bodies("news", 1))[0] for _ in range(4)]
+        assert sorted(got) == ["0", "1", "2", "3"]
+        await eventually(lambda: empty(connections))
+
+
+async def test_a_message_that_closes_the_channel_holds_up_no_others(
+    amqp_url: str, connections: Pool
+) -> None:
+    async with post_office(amqp_url) as office, relaying(connections, settings_for(amqp_url)):
+        await office.declare("news", "news")
+        closing = parcel(100, exchange="no.such.exchange")
+        await post(connections, parcel(1), closing, *(parcel(n) for n in range(2, 6)))
+        await eventually(lambda: only_one(connections))
+        assert set(await office.bodies("news", 5)) == {"1", "2", "3", "4", "5"}
+
+
+async def only_one(connections: Pool) -> bool:
+    return await left(connections) == 1
+
+
+async def test_what_a_worker_that_died_had_leased_is_published_by_another(
+    amqp_url: str, connections: Pool
+) -> None:
+    async with connections.acquire() as db:
+        assert len(await outbox.append(db, [parcel(1)], lease_s=0.5)) == 1
+    async with post_office(amqp_url) as office, relaying(connections, settings_for(amqp_url)):
+        await office.declare("news", "news")
+        assert await office.bodies("news", 1) == ["1"]
+        await eventually(lambda: empty(connections))
+
+
+async def test_two_relays_share_the_outbox(amqp_url: str, connections: Pool) -> None:
+    settings = settings_for(amqp_url, outbox_lease_s=30.0)
+    async with (
+        post_office(amqp_url) as office,
+        relaying(connections, settings),
+        relaying(connections, settings),
+    ):
+        await office.declare("news", "news")
+        await post(connections, *(parcel(n) for n in range(500)))
+        await eventually(lambda: empty(connections))
+        assert sorted(map(int, await office.bodies("news", 500))) == list(range(500))
+        assert await office.count("news") == 0
+
+
+async def test_connections_that_the_database_ends_stop_no_relay(
+    amqp_url: str, database_url: str, connections: Pool
+) -> None:
+    async with post_office(amqp_url) as office, relaying(connections, settings_for(amqp_url)):
+        await office.declare("news", "news")
+        killer = await connect(database_url)
+        for start in range(0, 400, 100):
+            await post(connections, *(parcel(n) for n in range(start, start + 100)))
+            await killer.execute(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+                " where application_name = 'cloudtill wallet'"
+                " and datname = current_database()"
+            )
+        await killer.close()
+        await eventually(lambda: empty(connections))
+        count = await office.count("news")
+        assert set(map(int, await office.bodies("news", count))) == set(range(400))
+
+
+async def test_a_relay_told_to_drain_publishes_what_it_holds_and_claims_no_more(
+    amqp_url: str, connections: Pool
+) -> None:
+    async with post_office(amqp_url) as office:
+        await office.declare("news", "news")
+        async with connections.acquire() as db:
+            rows = await outbox.append(db, [parcel(n) for n in range(700)], lease_s=60)
+        async with asyncio.timeout(20), relaying_by_hand(connections, amqp_url) as relay:
+            await relay.hand_over(rows)
+            await relay.drained()
+        assert await left(connections) == 0
+        assert await office.count("news") == 700
+
+
+def relaying_by_hand(connections: Pool, amqp_url: str) -> AbstractAsyncContextManager[Relay]:
+    return relaying(connections, settings_for(amqp_url, outbox_poll_s=60.0))
+
+
+async def test_each_of_many_publishes_has_its_own_outcome(amqp_url: str) -> None:
+    """What the relay relies on in aiormq, in the version that is locked."""
+    async with (
+        post_office(amqp_url) as office,
+        broker.connected(amqp_url, "test publishes") as connection,
+    ):
+        await office.declare("news", "news")
+        await office.declare("full", "full", **{"x-max-length": 0, "x-overflow": "reject-publish"})
+        channel = await confirming_channel(connection, lambda: None)
+        keys = ["news", "lost", "full", "news", "lost", "full", "news"]
+        for _ in range(50):
+            outcomes = await publish_all(
+                channel, [parcel(n, key) for n, key in enumerate(keys)], timeout_s=10
+            )
+            assert [type(one) for one in outcomes] == [
+                type(None),
+                aio_pika.exceptions.PublishError,
+                aio_pika.exceptions.DeliveryError,
+                type(None),
+                aio_pika.exceptions.PublishError,
+                aio_pika.exceptions.DeliveryError,
+                type(None),
+            ]
+        assert not channel.confirmations
+        assert not channel.message_id_delivery_tag
+        assert await office.count("news") == 150
+
+
+async def test_a_channel_that_closes_leaves_no_publish_waiting(amqp_url: str) -> None:
+    async with (
+        post_office(amqp_url) as office,
+        broker.connected(amqp_url, "test publishes") as connection,
+    ):
+        await office.declare("news", "news")
+        channel = await confirming_channel(connection, lambda: None)
+        outcomes = await publish_all(
+            channel, [parcel(1, exchange="no.such.exchange"), parcel(2)], timeout_s=30
+        )
+        assert all(isinstance(one, Exception) for one in outcomes)
+        with pytest.raises(broker.TROUBLE):
+            await publish_all(channel, [parcel(3)], timeout_s=30)
