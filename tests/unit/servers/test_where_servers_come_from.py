@@ -111,7 +111,7 @@ def test_what_is_installed_is_not_started_on_the_default_ports(
     monkeypatch.setattr(binaries, "_POLICY", policy)
     monkeypatch.setattr(binaries, "_run", apt_get)
     if code:
-        with pytest.raises(ServersMissing, match="apt-get .* update failed: E: no network"):
+        with pytest.raises(ServersMissing, match=r"apt-get .* update failed: E: no network"):
             binaries._install(["postgresql"])
     else:
         binaries._install(["postgresql"])
