@@ -219,9 +219,7 @@ async def _paced(
     for number, message in enumerate(_orders("paced", count)):
         await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
         published[f"paced-{number}"] = time.perf_counter()
-        sending.append(
-            asyncio.create_task(broker.publish(channel, Parcel.of(message), _PUBLISH_S))
-        )
+        sending.append(asyncio.create_task(broker.publish(channel, Parcel.of(message), _PUBLISH_S)))
     await asyncio.gather(*sending)
     await heard.until_invoiced(already + count)
     return [heard.invoiced[order_id] - at for order_id, at in published.items()]
@@ -230,12 +228,9 @@ async def _paced(
 def in_own_database(admin_url: str, amqp_url: str, orders: int, latency_orders: int) -> Result:
     """Measure in a database that is dropped afterwards."""
     name = f"bench_{uuid.uuid4().hex[:8]}"
-    Settings(database_url=admin_url)
     asyncio.run(_execute(admin_url, f"create database {name}"))
     try:
-        return measure(
-            amqp_url, admin_url.rpartition("/")[0] + f"/{name}", orders, latency_orders
-        )
+        return measure(amqp_url, admin_url.rpartition("/")[0] + f"/{name}", orders, latency_orders)
     finally:
         asyncio.run(_execute(admin_url, f"drop database {name} with (force)"))
 

@@ -25,31 +25,29 @@ PRICES = {"image": "90000", "disk": "35000", "broken": "50000"}
 
 def catalogue(**policy: Any) -> list[Message]:
     """A product `vserver` with the prices of domain 6; whatever has a part `broken` fails."""
-    product = ProductPublished(
-        **{
-            "product": "vserver",
-            "name": "vServer",
-            "vat_rate": Decimal("0.1"),
-            "effective_from": LONG_AGO,
-            "refundable": True,
-            "expiry_policy": "grace",
-            "trash_days": 0,
-            "renew_attempt_days": (7, 4, 1, 0),
-            "actions": (
-                "create",
-                "resize",
-                "renew",
-                "recover",
-                "delete",
-                "stop",
-                "start",
-                "reboot",
-            ),
-            "driver": "simulated",
-            "driver_options": {"fail_skus": ["broken"]},
-        }
-        | policy
-    )
+    told: dict[str, Any] = {
+        "product": "vserver",
+        "name": "vServer",
+        "vat_rate": Decimal("0.1"),
+        "effective_from": LONG_AGO,
+        "refundable": True,
+        "expiry_policy": "grace",
+        "trash_days": 0,
+        "renew_attempt_days": (7, 4, 1, 0),
+        "actions": (
+            "create",
+            "resize",
+            "renew",
+            "recover",
+            "delete",
+            "stop",
+            "start",
+            "reboot",
+        ),
+        "driver": "simulated",
+        "driver_options": {"fail_skus": ["broken"]},
+    }
+    product = ProductPublished(**told | policy)
     prices = [
         PricePublished(
             product="vserver",
