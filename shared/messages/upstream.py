@@ -234,6 +234,23 @@ class InvoicePaymentRequested(Message):
     amount: PositiveAmount | None = None
 
 
+class InvoicePaymentRecorded(Message):
+    """Sales note that an invoice was paid by other means, such as a bank transfer (domain 3.4).
+
+    The same `reference` for an invoice again is the same payment.
+    """
+
+    type: ClassVar[str] = "invoice.payment_recorded"
+    source: ClassVar[str] = "/support"
+
+    invoice_id: Id
+    account_id: Id
+    amount: PositiveAmount
+    reference: Id
+    recorded_by: Name
+    note: Text = ""
+
+
 class ResourceAutoRenewSet(Message):
     """A user switches auto-renewal on, off, or to another number of months."""
 
