@@ -48,9 +48,28 @@ class Collection:
 
 
 @dataclass(frozen=True, slots=True)
+class Payment:
+    """Money that came for an invoice, in smallest units of `currency`, or of the invoice's own.
+
+    `recorded_by` and `note` are set where Sales recorded it by hand.
+    """
+
+    payment_id: str
+    invoice_id: str
+    account_id: str
+    amount: int
+    currency: str | None
+    method: str
+    at: datetime
+    recorded_by: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """A payment of an invoice: `amount` of it was outstanding, `overpaid` goes back as credit."""
 
+    payment: Payment
     balance: Balance
     amount: int
     overpaid: int
@@ -75,17 +94,18 @@ def free(balance: Balance, collection: Collection) -> Balance:
     return replace(balance, reserved=balance.reserved - collection.amount)
 
 
-def settle(balance: Balance, paid: int, collection: Collection | None) -> Settled:
+def settle(balance: Balance, payment: Payment, collection: Collection | None) -> Settled:
     """Count a payment towards an invoice, never more of it than is outstanding.
 
     What others are just collecting stays reserved for them.
 
     Args:
         balance: of the invoice, held.
-        paid: what came, in smallest units.
+        payment: what came.
         collection: the open one that it answers; its reservation ends.
     """
     if collection is not None:
         balance = free(balance, collection)
-    amount = min(paid, balance.collectable)
-    return Settled(replace(balance, paid=balance.paid + amount), amount, paid - amount)
+    amount = min(payment.amount, balance.collectable)
+    after = replace(balance, paid=balance.paid + amount)
+    return Settled(payment, after, amount, payment.amount - amount)

@@ -1,5 +1,6 @@
 """Invoicing's handlers: load, decide, save, return what to say."""
 
+from services.invoicing.handlers.automatic import invoice_payments_due, tick_day
 from services.invoicing.handlers.catalogue import (
     account_registered,
     price_published,
@@ -7,11 +8,10 @@ from services.invoicing.handlers.catalogue import (
 )
 from services.invoicing.handlers.month import month_range_closed, month_range_due, tick_month
 from services.invoicing.handlers.payments import (
+    invoice_payment_recorded,
     invoice_payment_requested,
-    invoice_payments_due,
     payment_confirmed,
     payment_failed,
-    tick_day,
 )
 from services.invoicing.handlers.resources import resource_changed
 from shared.messages.billing import PaymentConfirmed, PaymentFailed
@@ -31,6 +31,7 @@ from shared.messages.provisioning import (
 from shared.messages.scheduler import TickDay, TickMonth
 from shared.messages.upstream import (
     AccountRegistered,
+    InvoicePaymentRecorded,
     InvoicePaymentRequested,
     PricePublished,
     ProductPublished,
@@ -53,6 +54,7 @@ HANDLERS: Handlers = {
     ResourceConverted: resource_changed,
     PaymentConfirmed: payment_confirmed,
     PaymentFailed: payment_failed,
+    InvoicePaymentRecorded: invoice_payment_recorded,
     InvoicePaymentRequested: invoice_payment_requested,
     TickDay: tick_day,
     InvoicePaymentsDue: invoice_payments_due,

@@ -1,27 +1,17 @@
 """Payments of invoices: asked for in the portal, by automatic payment, and what became of them."""
 
 from collections.abc import Sequence
-from zoneinfo import ZoneInfo
 
-from services.invoicing.domain.payments import Balance, Collection, free, reserve, settle
-from services.invoicing.domain.payments import Settled as SettledPayment
+from services.invoicing.domain.payments import Collection, Payment, Settled, free, reserve, settle
+from services.invoicing.handlers.automatic import collect, collect_next, notice, payment_id_of
 from services.invoicing.store import payments as store
 from services.invoicing.store.payments import Outcome
 from shared.database import Connection
 from shared.ids import derived_id
 from shared.messages import Message, NotYet, Refused, Said
-from shared.messages.billing import PaymentCollect, PaymentConfirmed, PaymentFailed, RefundToCredit
-from shared.messages.invoicing import (
-    AccountOverdue,
-    AccountSettled,
-    InvoicePaid,
-    InvoicePartiallyPaid,
-    InvoicePaymentsDue,
-)
-from shared.messages.notifications import NotificationRequested
-from shared.messages.scheduler import TickDay
-from shared.messages.upstream import InvoicePaymentRequested
-from shared.settings import settings
+from shared.messages.billing import PaymentConfirmed, PaymentFailed, RefundToCredit
+from shared.messages.invoicing import AccountSettled, InvoicePaid, InvoicePartiallyPaid
+from shared.messages.upstream import InvoicePaymentRecorded, InvoicePaymentRequested
 from shared.waiting import may_wait
 
 
@@ -30,7 +20,7 @@ async def invoice_payment_requested(
 ) -> list[Said]:
     """Collect for an invoice what its user wants to pay of it, and reserve that much of it."""
     balances = await store.lock_balances(db, [one.invoice_id for one in requests])
-    payment_ids = {id(one): _payment_id(one) for one in requests}
+    payment_ids = {id(one): payment_id_of(one) for one in requests}
     known = await store.find_collections(db, set(payment_ids.values()))
     said: list[Said] = []
     asked: dict[str, tuple[Collection, Message]] = {}
@@ -44,7 +34,7 @@ async def invoice_payment_requested(
             continue
         balance, amount = reserve(balance, request.amount)
         if amount == 0:
-            said.append(_notice("invoice_nothing_due", balance, request))
+            said.append(notice("invoice_nothing_due", balance, request))
             continue
         balances[request.invoice_id] = balance
         collection = Collection(
@@ -60,77 +50,141 @@ async def invoice_payment_requested(
     touched = {collection.invoice_id for collection, _ in asked.values()}
     await store.save_balances(db, [balances[invoice_id] for invoice_id in sorted(touched)])
     await store.append_collections(db, [collection for collection, _ in asked.values()])
-    return said + [_collect(collection, cause) for collection, cause in asked.values()]
+    return said + [collect(collection, cause) for collection, cause in asked.values()]
 
 
 async def payment_confirmed(
     confirmations: Sequence[PaymentConfirmed], db: Connection
 ) -> list[Said]:
-    """Count payments towards their invoices; give back what was paid too much; go on with the
-    account's next invoice where automatic payment paid one in full."""
-    ours = sorted((one for one in confirmations if one.invoice_id), key=lambda one: one.time)
-    if not ours:
+    """Count what billing collected; go on with the account's next invoice where automatic payment
+    paid one in full (domain 4)."""
+    return await _count(
+        [
+            (
+                Payment(
+                    payment_id=one.payment_id,
+                    invoice_id=one.invoice_id,
+                    account_id=one.account_id,
+                    amount=one.amount,
+                    currency=one.currency,
+                    method=one.method,
+                    at=one.time,
+                ),
+                one,
+            )
+            for one in confirmations
+            if one.invoice_id is not None
+        ],
+        db,
+    )
+
+
+async def invoice_payment_recorded(
+    records: Sequence[InvoicePaymentRecorded], db: Connection
+) -> list[Said]:
+    """Count what was paid by other means, as Sales recorded it."""
+    return await _count(
+        [
+            (
+                Payment(
+                    payment_id=derived_id("recorded", one.invoice_id, one.reference),
+                    invoice_id=one.invoice_id,
+                    account_id=one.account_id,
+                    amount=one.amount,
+                    currency=None,
+                    method="recorded",
+                    at=one.time,
+                    recorded_by=one.recorded_by,
+                    note=one.note,
+                ),
+                one,
+            )
+            for one in records
+        ],
+        db,
+    )
+
+
+async def _count(came: Sequence[tuple[Payment, Message]], db: Connection) -> list[Said]:
+    """Count payments towards their invoices, each once, and give back what was paid too much."""
+    if not came:
         return []
-    balances = await store.lock_balances(db, [one.invoice_id for one in ours if one.invoice_id])
-    collections = await store.find_collections(db, [one.payment_id for one in ours])
-    counted = await store.find_payments(db, [one.payment_id for one in ours])
+    payment_ids = [payment.payment_id for payment, _ in came]
+    balances = await store.lock_balances(db, [payment.invoice_id for payment, _ in came])
+    collections = await store.find_collections(db, payment_ids)
+    counted = await store.find_payments(db, payment_ids)
     said: list[Said] = []
-    paid: list[tuple[PaymentConfirmed, SettledPayment]] = []
-    outcomes: dict[str, Outcome] = {}
-    go_on: dict[str, Message] = {}
-    for payment in ours:
-        balance = balances.get(payment.invoice_id or "")
+    paid: list[tuple[Settled, Message]] = []
+    for payment, cause in sorted(came, key=lambda one: one[0].at):
         if payment.payment_id in counted:
             continue
-        if answer := _not_countable(payment, balance):
-            said.append(answer)
+        balance = balances.get(payment.invoice_id)
+        if balance is None or balance.account_id != payment.account_id:
+            said.append(_unknown(cause, payment.invoice_id))
             continue
-        assert balance is not None
-        collection, outcome = collections.get(payment.payment_id, (None, None))
-        settled = settle(balance, payment.amount, None if outcome else collection)
-        balances[balance.invoice_id] = settled.balance
+        if payment.currency not in (None, balance.currency):
+            detail = f"invoice {balance.invoice_id} is in {balance.currency}"
+            said.append(Refused(cause, "wrong_currency", detail))
+            continue
+        settled = settle(balance, payment, _open(payment, collections))
+        balances[payment.invoice_id] = settled.balance
         counted.add(payment.payment_id)
-        paid.append((payment, settled))
-        if collection is not None:
-            outcomes[payment.payment_id] = "confirmed"
-            if collection.automatic and payment.amount >= collection.amount:
-                go_on[payment.account_id] = payment
-        said += _told(payment, settled)
-    await store.append_payments(db, paid)
-    await store.save_balances(db, [balances[one] for one in sorted(_touched(paid))])
-    await store.conclude_collections(db, outcomes)
-    return said + await _tell_settled(paid, db) + await _collect_next(go_on, db)
+        paid.append((settled, cause))
+        said += _told(settled, cause)
+    await store.append_payments(db, [settled for settled, _ in paid])
+    touched = sorted({settled.payment.invoice_id for settled, _ in paid})
+    await store.save_balances(db, [balances[invoice_id] for invoice_id in touched])
+    said += await _conclude(paid, collections, db)
+    return said + await _tell_settled(paid, db)
 
 
-async def _tell_settled(
-    paid: Sequence[tuple[PaymentConfirmed, SettledPayment]], db: Connection
+def _open(
+    payment: Payment, collections: dict[str, tuple[Collection, Outcome | None]]
+) -> Collection | None:
+    """The reservation that a payment ends, if it has one."""
+    collection, outcome = collections.get(payment.payment_id, (None, None))
+    if collection is None or outcome or collection.invoice_id != payment.invoice_id:
+        return None
+    return collection
+
+
+async def _conclude(
+    paid: Sequence[tuple[Settled, Message]],
+    collections: dict[str, tuple[Collection, Outcome | None]],
+    db: Connection,
 ) -> list[Said]:
+    """End collections that payments answered; where automatic payment got all that it asked for,
+    it goes on with the account's next invoice."""
+    outcomes: dict[str, Outcome] = {}
+    go_on: dict[str, Message] = {}
+    for settled, cause in paid:
+        payment = settled.payment
+        collection, _ = collections.get(payment.payment_id, (None, None))
+        if collection is None:
+            continue
+        outcomes[payment.payment_id] = "confirmed"
+        if collection.automatic and payment.amount >= collection.amount:
+            go_on[payment.account_id] = cause
+    await store.conclude_collections(db, outcomes)
+    return await collect_next(go_on, db)
+
+
+async def _tell_settled(paid: Sequence[tuple[Settled, Message]], db: Connection) -> list[Said]:
     """Say which accounts are not overdue any more: never earlier than it was told that they are."""
-    causes = {one.account_id: one for one, settled in paid if not settled.balance.outstanding}
-    settled_accounts = await store.settle_dues(db, causes)
+    last = {
+        settled.payment.account_id: cause
+        for settled, cause in paid
+        if not settled.balance.outstanding
+    }
     return [
         AccountSettled(account_id=account_id).because(
-            causes[account_id], at=max(causes[account_id].time, told_at)
+            last[account_id], at=max(last[account_id].time, told_at)
         )
-        for account_id, told_at in sorted(settled_accounts.items())
+        for account_id, told_at in sorted((await store.settle_dues(db, last)).items())
     ]
 
 
-def _touched(paid: Sequence[tuple[PaymentConfirmed, SettledPayment]]) -> set[str]:
-    return {settled.balance.invoice_id for _, settled in paid}
-
-
-def _not_countable(payment: PaymentConfirmed, balance: Balance | None) -> Said | None:
-    if balance is None or balance.account_id != payment.account_id:
-        return _unknown(payment, payment.invoice_id or "")
-    if balance.currency != payment.currency:
-        return Refused(
-            payment, "wrong_currency", f"invoice {balance.invoice_id} is in {balance.currency}"
-        )
-    return None
-
-
-def _told(payment: PaymentConfirmed, settled: SettledPayment) -> list[Said]:
+def _told(settled: Settled, cause: Message) -> list[Said]:
     balance = settled.balance
     said: list[Said] = []
     if settled.amount:
@@ -139,25 +193,25 @@ def _told(payment: PaymentConfirmed, settled: SettledPayment) -> list[Said]:
             event(
                 invoice_id=balance.invoice_id,
                 account_id=balance.account_id,
-                payment_id=payment.payment_id,
+                payment_id=settled.payment.payment_id,
                 amount=settled.amount,
                 outstanding=balance.outstanding,
-            ).because(payment)
+            ).because(cause)
         )
         template = "invoice_partially_paid" if balance.outstanding else "invoice_paid"
-        said.append(_notice(template, balance, payment, amount=settled.amount))
+        said.append(notice(template, balance, cause, amount=settled.amount))
     if settled.overpaid:
         said.append(
             RefundToCredit(
-                refund_id=derived_id("overpaid", payment.payment_id),
+                refund_id=derived_id("overpaid", settled.payment.payment_id),
                 account_id=balance.account_id,
                 wallet="credit",
                 amount=settled.overpaid,
-                payment_id=payment.payment_id,
+                payment_id=settled.payment.payment_id,
                 order_id=balance.order_id,
                 item_id=balance.item_id,
                 reason="overpaid",
-            ).because(payment)
+            ).because(cause)
         )
     return said
 
@@ -167,8 +221,9 @@ async def payment_failed(failures: Sequence[PaymentFailed], db: Connection) -> l
     ours = [one for one in failures if one.invoice_id]
     if not ours:
         return []
-    balances = await store.lock_balances(db, [one.invoice_id for one in ours if one.invoice_id])
-    collections = await store.find_collections(db, [one.payment_id for one in ours])
+    asked = await store.find_collections(db, [one.payment_id for one in ours])
+    balances = await store.lock_balances(db, [one.invoice_id for one, _ in asked.values()])
+    collections = await store.find_collections(db, asked)  # as they are now that they are held
     said: list[Said] = []
     outcomes: dict[str, Outcome] = {}
     touched: set[str] = set()
@@ -181,127 +236,10 @@ async def payment_failed(failures: Sequence[PaymentFailed], db: Connection) -> l
         touched.add(collection.invoice_id)
         outcomes[failure.payment_id] = "failed"
         if not collection.automatic:
-            said.append(_notice("invoice_payment_failed", balance, failure, reason=failure.reason))
+            said.append(notice("invoice_payment_failed", balance, failure, reason=failure.reason))
     await store.save_balances(db, [balances[invoice_id] for invoice_id in sorted(touched)])
     await store.conclude_collections(db, outcomes)
     return said
-
-
-async def tick_day(ticks: Sequence[TickDay], db: Connection) -> list[Said]:
-    """See to the open invoices of all accounts, range by range (domain 4)."""
-    ranges = await store.cut_open_accounts(db)
-    return [
-        InvoicePaymentsDue(first_account=first_account, next_account=next_account).because(
-            tick, key=first_account
-        )
-        for tick in ticks
-        for first_account, next_account in ranges
-    ]
-
-
-async def invoice_payments_due(
-    messages: Sequence[InvoicePaymentsDue], db: Connection
-) -> list[Said]:
-    """Begin the automatic payment of a range of accounts, once a day, and remind of what is
-    overdue. The other ranges of the group are passed on."""
-    zone = ZoneInfo(settings().billing_time_zone)
-    first, *others = sorted(messages, key=lambda one: (one.time, one.first_account))
-    said: list[Said] = [
-        InvoicePaymentsDue(**one.model_dump()).because(one, key="passed on") for one in others
-    ]
-    account_ids = await store.begin_day(
-        db,
-        first.first_account,
-        first.next_account,
-        first.time,
-        first.time.astimezone(zone).date(),
-    )
-    said += await _collect_next(dict.fromkeys(account_ids, first), db)
-    late = await store.find_overdue(db, account_ids, first.time)
-    await store.save_overdue(db, [overdue.account_id for overdue in late], first.time)
-    for overdue in late:
-        said.append(
-            AccountOverdue(account_id=overdue.account_id, since=overdue.due_since).because(
-                first, key=overdue.account_id
-            )
-        )
-        said.append(
-            NotificationRequested(
-                account_id=overdue.account_id,
-                template="invoices_overdue",
-                facts={
-                    "invoices": overdue.invoices,
-                    "outstanding": overdue.outstanding,
-                    "currency": overdue.currency,
-                    "due_since": overdue.due_since.isoformat(),
-                    "numbers": list(overdue.numbers),
-                },
-            ).because(first, key=f"overdue {overdue.account_id}")
-        )
-    return said
-
-
-async def _collect_next(causes: dict[str, Message], db: Connection) -> list[Said]:
-    """Collect from credit for each account's next invoice, as far as the credit reaches: older
-    invoices first, and of equally old ones the smaller (domain 4)."""
-    if not causes:
-        return []
-    latest = max(cause.time for cause in causes.values())
-    due = await store.find_next_to_pay(db, causes, latest)
-    balances = await store.lock_balances(db, due.values())
-    wanted: list[Collection] = []
-    for account_id, invoice_id in due.items():
-        balances[invoice_id], amount = reserve(balances[invoice_id], None)
-        if amount:
-            wanted.append(_automatic(balances[invoice_id], amount, causes[account_id]))
-    begun = await store.append_collections(db, wanted)
-    await store.save_balances(db, [balances[one.invoice_id] for one in begun])
-    return [_collect(one, causes[one.account_id]) for one in begun]
-
-
-def _automatic(balance: Balance, amount: int, cause: Message) -> Collection:
-    return Collection(
-        payment_id=_payment_id(cause, balance.invoice_id),
-        invoice_id=balance.invoice_id,
-        account_id=balance.account_id,
-        amount=amount,
-        method="credit",
-        automatic=True,
-        asked_at=cause.time,
-    )
-
-
-def _payment_id(cause: Message, *of: str) -> str:
-    return derived_id("payment", cause.envelope.source, cause.envelope.id, *of)
-
-
-def _collect(collection: Collection, cause: Message) -> PaymentCollect:
-    return PaymentCollect(
-        payment_id=collection.payment_id,
-        invoice_id=collection.invoice_id,
-        account_id=collection.account_id,
-        amount=collection.amount,
-        method=collection.method,
-        as_far_as_possible=collection.automatic,
-    ).because(cause, key=collection.payment_id)
-
-
-def _notice(
-    template: str, balance: Balance, cause: Message, **facts: int | str
-) -> NotificationRequested:
-    return NotificationRequested(
-        account_id=balance.account_id,
-        template=template,
-        facts={
-            "invoice_id": balance.invoice_id,
-            "number": balance.number,
-            "currency": balance.currency,
-            "gross": balance.gross,
-            "paid": balance.paid,
-            "outstanding": balance.outstanding,
-            **facts,
-        },
-    ).because(cause, key=f"{template} {balance.invoice_id}")
 
 
 def _unknown(message: Message, invoice_id: str) -> NotYet | Refused:

@@ -26,6 +26,8 @@ create table invoice_payment (
     paid_before bigint not null check (paid_before >= 0),
     paid_after  bigint not null,
     at          timestamptz not null,
+    recorded_by text,
+    note        text,
     recorded_at timestamptz not null default now(),
     check (amount + overpaid > 0),
     check (paid_after = paid_before + amount)

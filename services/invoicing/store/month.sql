@@ -119,7 +119,7 @@ with account_due as (
     select * from line where account_id not in (select account_id from unbillable)
 ), total as materialized (
     select account_id, resource_id, currency,
-           'invoice-' || md5($7::text || E'\n' || resource_id || E'\n' || $9::text) as invoice_id,
+           'invoice:' || md5($7::text || E'\n' || resource_id || E'\n' || $9::text) as invoice_id,
            row_number() over (order by account_id, resource_id) - 1 as place,
            min(period_from) filter (where month is null) as period_from,
            sum(sign * (amount - case when vat_included then vat else 0 end))::bigint as net,

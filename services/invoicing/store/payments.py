@@ -9,7 +9,6 @@ from typing import Final, Literal
 from services.invoicing.domain.invoices import numbered
 from services.invoicing.domain.payments import Balance, Collection, Settled
 from shared.database import Connection
-from shared.messages.billing import PaymentConfirmed
 from shared.sql import Statements
 
 sql = Statements("services.invoicing.store", "payments.sql")
@@ -116,22 +115,22 @@ async def find_payments(db: Connection, payment_ids: Many[str]) -> set[str]:
     return {row["payment_id"] for row in await db.fetch(sql.find_payments, list(payment_ids))}
 
 
-async def append_payments(
-    db: Connection, payments: Sequence[tuple[PaymentConfirmed, Settled]]
-) -> None:
+async def append_payments(db: Connection, settled: Sequence[Settled]) -> None:
     """Count payments towards their invoices, in their order."""
-    if payments:
+    if settled:
         await db.execute(
             sql.append_payments,
-            [payment.payment_id for payment, _ in payments],
-            [settled.balance.invoice_id for _, settled in payments],
-            [settled.balance.account_id for _, settled in payments],
-            [payment.method for payment, _ in payments],
-            [settled.amount for _, settled in payments],
-            [settled.overpaid for _, settled in payments],
-            [settled.balance.paid - settled.amount for _, settled in payments],
-            [settled.balance.paid for _, settled in payments],
-            [payment.time for payment, _ in payments],
+            [one.payment.payment_id for one in settled],
+            [one.payment.invoice_id for one in settled],
+            [one.payment.account_id for one in settled],
+            [one.payment.method for one in settled],
+            [one.amount for one in settled],
+            [one.overpaid for one in settled],
+            [one.balance.paid - one.amount for one in settled],
+            [one.balance.paid for one in settled],
+            [one.payment.at for one in settled],
+            [one.payment.recorded_by for one in settled],
+            [one.payment.note for one in settled],
         )
 
 

@@ -43,9 +43,9 @@ select payment_id from invoice_payment where payment_id = any ($1::text[]);
 -- name: append_payments
 -- Payments of invoices.
 insert into invoice_payment (payment_id, invoice_id, account_id, method, amount, overpaid,
-                             paid_before, paid_after, at)
+                             paid_before, paid_after, at, recorded_by, note)
 select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],
-                     $7::bigint[], $8::bigint[], $9::timestamptz[]);
+                     $7::bigint[], $8::bigint[], $9::timestamptz[], $10::text[], $11::text[]);
 
 -- name: cut_open_accounts
 -- Cut the accounts with something to pay into ranges of $1 at most; the last one has no end.

@@ -22,7 +22,7 @@ order by position;
 
 -- name: show_invoice_payments
 -- What was paid of an invoice, oldest first.
-select payment_id, at, method, amount, overpaid, paid_after
+select payment_id, at, method, amount, overpaid, paid_after, recorded_by, note
 from invoice_payment where invoice_id = $1
 order by at, paid_after, payment_id;
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 import asyncpg
 import pytest
 
+from services.invoicing import store
 from shared.messages import Message, Said
 from shared.messages.billing import PaymentCollect, PaymentConfirmed, PaymentFailed, RefundToCredit
 from shared.messages.invoicing import (
@@ -17,7 +18,7 @@ from shared.messages.invoicing import (
 )
 from shared.messages.notifications import NotificationRequested
 from shared.messages.scheduler import TickDay
-from shared.messages.upstream import InvoicePaymentRequested
+from shared.messages.upstream import InvoicePaymentRecorded, InvoicePaymentRequested
 from tests.builders import said
 from tests.integration.invoicing.house import (
     Invoicing,
@@ -176,6 +177,35 @@ async def test_a_gateway_success_after_its_failure_still_counts(invoicing: Invoi
     assert await _state(invoicing) == (180_000, 120_000, "partially_paid")
     await invoicing.hear(_confirmed(again))
     assert await _state(invoicing) == (300_000, 0, "paid")
+
+
+async def test_sales_record_a_bank_transfer_with_a_note_once(invoicing: Invoicing) -> None:
+    invoice_id = await _one_invoice(invoicing)
+
+    def recorded() -> InvoicePaymentRecorded:
+        return said(
+            InvoicePaymentRecorded(
+                invoice_id=invoice_id,
+                account_id="acc-1",
+                amount=310_000,
+                reference="VCB-77",
+                recorded_by="sales@example.com",
+                note="paid at the counter",
+            ),
+            at=SOON,
+        )
+
+    answers = await invoicing.hear(recorded())
+    assert [one.outstanding for one in of_type(answers, InvoicePaid)] == [0]
+    assert [one.amount for one in of_type(answers, RefundToCredit)] == [10_000]
+    assert await invoicing.hear(recorded()) == []
+    async with invoicing.open_database("invoicing") as db:
+        (payment,) = await store.show_invoice_payments(db, invoice_id)
+    assert (payment["recorded_by"], payment["note"], payment["amount"]) == (
+        "sales@example.com",
+        "paid at the counter",
+        300_000,
+    )
 
 
 async def test_somebody_elses_invoice_can_not_be_paid(invoicing: Invoicing) -> None:

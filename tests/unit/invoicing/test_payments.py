@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.invoicing.domain.payments import Balance, Collection, free, reserve, settle
+from services.invoicing.domain.payments import Balance, Collection, Payment, free, reserve, settle
 
 
 def _balance(gross: int) -> Balance:
@@ -18,6 +18,10 @@ def _collection(amount: int, name: int) -> Collection:
     )
 
 
+def _payment(amount: int) -> Payment:
+    return Payment("pay", "inv", "acc", amount, "VND", "credit", datetime(2026, 1, 1, tzinfo=UTC))
+
+
 def test_a_correction_below_zero_has_nothing_to_collect() -> None:
     balance, amount = reserve(_balance(-5), None)
     assert (balance.outstanding, amount) == (0, 0)
@@ -25,7 +29,7 @@ def test_a_correction_below_zero_has_nothing_to_collect() -> None:
 
 def test_what_others_collect_stays_reserved_for_them() -> None:
     balance, amount = reserve(_balance(100), 70)
-    settled = settle(balance, 50, None)
+    settled = settle(balance, _payment(50), None)
     assert (amount, settled.amount, settled.overpaid) == (70, 30, 20)
 
 
@@ -50,7 +54,7 @@ def test_no_money_is_lost_and_no_more_is_paid_than_the_invoice_has(
         elif move == "fail" and open_ones:
             balance = free(balance, open_ones.pop())
         elif move == "gift" or (move == "pay" and open_ones):
-            settled = settle(balance, amount, open_ones.pop(0) if move == "pay" else None)
+            settled = settle(balance, _payment(amount), open_ones.pop(0) if move == "pay" else None)
             balance = settled.balance
             came += amount
             counted += settled.amount
