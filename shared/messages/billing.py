@@ -1,8 +1,8 @@
 """What billing tells, and the refund it orders."""
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from shared.messages.items import PricedItem
 from shared.messages.model import (
@@ -40,7 +40,6 @@ class PaymentRequested(Message):
 
     type: ClassVar[str] = "payment.requested"
     source: ClassVar[str] = _SOURCE
-    must_arrive: ClassVar[bool] = False
 
     payment_id: Id
     order_id: Id | None = None
@@ -66,6 +65,26 @@ class PaymentConfirmed(Message):
     currency: CurrencyCode
     method: PaymentMethod
     items: tuple[PricedItem, ...] = ()
+
+
+class WrittenPaymentConfirmed(PaymentConfirmed):
+    """`payment.confirmed` whose items are JSON already, as they were written when they were priced:
+    they are passed on, and not read again."""
+
+    _written: str = PrivateAttr("[]")
+
+    def with_written(self, items: str) -> Self:
+        """
+        Args:
+            items: a JSON array of priced items.
+        """
+        self._written = items
+        return self
+
+    def encode(self) -> bytes:
+        """The whole event as JSON in UTF-8."""
+        data = self.__pydantic_serializer__.to_json(self, exclude={"items"}, exclude_none=True)
+        return self.envelope.around(b'%s,"items":%s}' % (data[:-1], self._written.encode()))
 
 
 class PaymentFailed(Message):

@@ -16,9 +16,9 @@ from shared.messages import Message, NotYet, Said
 from shared.messages.billing import (
     OrderRejected,
     PaymentCollect,
-    PaymentConfirmed,
     PaymentFailed,
     PaymentRequested,
+    WrittenPaymentConfirmed,
 )
 from shared.messages.notifications import NotificationRequested
 from shared.messages.wallet import WalletCharge, WalletCredited, WalletDebited, WalletDeclined
@@ -204,7 +204,7 @@ async def confirm(paid: Sequence[tuple[Payment, int, Message]], db: Connection) 
     said: list[Said] = []
     for payment, amount, cause in paid:
         said.append(
-            PaymentConfirmed(
+            WrittenPaymentConfirmed(
                 payment_id=payment.payment_id,
                 order_id=payment.order_id,
                 invoice_id=payment.invoice_id,
@@ -212,8 +212,9 @@ async def confirm(paid: Sequence[tuple[Payment, int, Message]], db: Connection) 
                 amount=amount,
                 currency=payment.currency,
                 method=payment.method,
-                items=items.get(payment.order_id or "", ()),
-            ).because(cause, key=payment.payment_id)
+            )
+            .with_written(items.get(payment.order_id or "", "[]"))
+            .because(cause, key=payment.payment_id)
         )
         said.append(
             NotificationRequested(

@@ -9,7 +9,6 @@ from services.billing.domain.refunds import Refund
 from services.billing.domain.rejection import Rejection
 from services.billing.store.races import do_first
 from shared.database import Connection, Row
-from shared.messages.items import PricedItem
 from shared.messages.upstream import OrderPlaced
 from shared.sql import Statements
 
@@ -103,16 +102,12 @@ def _state(decision: Accepted | Rejection) -> str:
     return "awaiting_payment" if decision.to_pay else "provisioning"
 
 
-async def find_items(
-    db: Connection, order_ids: Collection[str]
-) -> dict[str, tuple[PricedItem, ...]]:
-    """The priced items of orders."""
+async def find_items(db: Connection, order_ids: Collection[str]) -> dict[str, str]:
+    """The priced items of orders, each order's as a JSON array."""
     if not order_ids:
         return {}
-    items: dict[str, list[PricedItem]] = {order_id: [] for order_id in order_ids}
-    for row in await db.fetch(sql.find_items, list(order_ids)):
-        items[row["order_id"]].append(PricedItem.model_validate_json(row["priced"]))
-    return {order_id: tuple(of_order) for order_id, of_order in items.items()}
+    rows = await db.fetch(sql.find_items, list(order_ids))
+    return {row["order_id"]: row["items"] for row in rows}
 
 
 async def find_ordered_resources(

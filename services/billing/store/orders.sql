@@ -22,8 +22,10 @@ insert into order_item (order_id, item_id, position, resource_id, amount, priced
 select * from unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::bigint[], $6::jsonb[]);
 
 -- name: find_items
--- The items of orders, in the order in which they were placed.
-select order_id, priced from order_item where order_id = any($1::text[]) order by order_id, position;
+-- The items of orders as a JSON array, in the order in which they were placed.
+select order_id, '[' || string_agg(priced::text, ',' order by position) || ']' as items
+from order_item where order_id = any($1::text[])
+group by order_id;
 
 -- name: find_ordered_resources
 -- What orders are about.

@@ -33,6 +33,7 @@ from shared.messages.upstream import (
 )
 from shared.messages.wallet import WalletCharge, WalletCredited, WalletDebited, WalletDeclined
 from shared.service import Handler
+from shared.wire import parse
 from tests.builders import NOON, said
 
 M = TypeVar("M", bound=Message)
@@ -56,12 +57,16 @@ _NUMBERS = itertools.count(1)
 
 
 async def handle(db: Connection, messages: Sequence[Message]) -> list[Said]:
-    """Have the service handle a group of messages, as its worker does."""
+    """Have the service handle a group of messages, as its worker does; confirmations are read back
+    from what goes over the wire."""
     answers: list[Said] = []
     for handler in dict.fromkeys(HANDLERS.values()):
         if mine := [one for one in messages if _handler(one) is handler]:
             answers += await handler(mine, db)
-    return answers
+    return [
+        parse(answer.encode(), answer.type) if isinstance(answer, PaymentConfirmed) else answer
+        for answer in answers
+    ]
 
 
 def _handler(message: Message) -> Handler | None:
