@@ -27,8 +27,6 @@ from shared.database import connect
 from shared.messages import Message
 from shared.migrations import migrate, migrations_of
 from shared.outbox import EXCHANGE, Parcel
-from shared.settings import Settings
-from tests.builders import said
 from tests.system.shop import catalogue, customer, order, server
 
 _ACCOUNTS: Final = 1_000
