@@ -30,7 +30,10 @@ from pamqp.frame import marshal
 from pamqp.header import ContentHeader
 from yarl import URL
 
+from shared.amqp_values import read_any_value
 from shared.outbox import Parcel
+
+read_any_value()
 
 TROUBLE: Final = (aio_pika.exceptions.AMQPError, OSError, TimeoutError, ChannelInvalidStateError)
 """What a lost connection, a closed channel or a broker that does not answer raise."""

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from aiormq.abc import AbstractChannel
+from aiormq import Channel
 from pamqp.commands import Basic
 from pydantic import SecretStr
 
@@ -37,7 +37,7 @@ async def eventually(that: Callable[[], Awaitable[bool]], within_s: float = WITH
 class PostOffice:
     """A channel of the test's own, with the exchange declared."""
 
-    def __init__(self, channel: AbstractChannel) -> None:
+    def __init__(self, channel: Channel) -> None:
         self.channel = channel
 
     async def declare(self, queue: str, *keys: str, **arguments: Any) -> None:
@@ -70,6 +70,14 @@ class PostOffice:
         taken = [await self.take(queue) for _ in range(count)]
         return [one[0].decode() for one in taken if one]
 
+    async def gone(self, queue: str) -> None:
+        """Wait until no message of a queue is ready: all are on their way to a consumer."""
+
+        async def empty() -> bool:
+            return await self.count(queue) == 0
+
+        await eventually(empty)
+
     async def has(self, queue: str, count: int) -> None:
         """Wait until as many messages are ready in a queue."""
 
@@ -83,8 +91,9 @@ class PostOffice:
 async def post_office(amqp_url: str) -> AsyncIterator[PostOffice]:
     """A post office in the test's own virtual host."""
     async with broker.connected(amqp_url, "test") as connection:
-        channel = await connection.channel()
+        channel = await connection.channel(publisher_confirms=False)
         underlay = await channel.get_underlay_channel()
+        assert isinstance(underlay, Channel)
         await underlay.exchange_declare(EXCHANGE, exchange_type="topic", durable=True)
         yield PostOffice(underlay)
 

@@ -1,0 +1,142 @@
+"""What comes off a queue, whatever publishers wrote around it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from aiormq import Channel
+from aiormq.abc import ChannelFrame
+from pamqp import frame
+from pamqp.body import ContentBody
+from pamqp.commands import Basic
+from pamqp.header import ContentHeader
+
+from shared import broker
+from shared.broker import ChannelGone, Deliveries
+from tests.integration.shared.post import PostOffice, post_office
+
+
+async def publish_raw(
+    channel: Channel,
+    damage: Callable[[bytes], bytes],
+    routing_key: str = "news",
+    **properties: Any,
+) -> None:
+    """Publish a message whose properties no client library would write."""
+    header = ContentHeader(body_size=1, properties=Basic.Properties(**properties))
+    frames = (Basic.Publish(exchange="", routing_key=routing_key), header, ContentBody(b"x"))
+    payload = b"".join(frame.marshal(one, channel.number) for one in frames)
+    damaged = damage(payload)
+    assert damaged != payload
+    await channel.write_queue.put(ChannelFrame(damaged, should_close=False))
+
+
+async def taken(amqp_url: str, office: PostOffice, count: int) -> list[broker.Delivery]:
+    await office.has("news", count)
+    async with broker.connected(amqp_url, "test consumes") as connection:
+        deliveries = await Deliveries.of(connection, "news", 10)
+        group: list[broker.Delivery] = []
+        while len(group) < count:
+            group += await deliveries.take(10)
+        await deliveries.acknowledge(group[-1])
+        return group
+
+
+@pytest.mark.parametrize(
+    ("damage", "properties"),
+    [
+        pytest.param(
+            lambda raw: raw.replace(b"XXXX", b"\xff\xfeab"),
+            {"message_type": "XXXX"},
+            id="a type that is not UTF-8",
+        ),
+        pytest.param(
+            lambda raw: raw.replace(b"XXXX", b"\xff\xfeab"),
+            {"message_id": "XXXX", "correlation_id": "XXXX", "content_type": "XXXX"},
+            id="ids that are not UTF-8",
+        ),
+        pytest.param(
+            lambda raw: raw.replace(b"XXXX", b"\xff\xfeab"),
+            {"headers": {"XXXX": "XXXX"}},
+            id="a header that is not UTF-8",
+        ),
+        pytest.param(
+            lambda raw: raw.replace(b"\x00\x00\x00\x00\x69\x55\xb9\x00", b"\x7f" + b"\xff" * 7),
+            {"timestamp": datetime.fromtimestamp(0x6955B900, UTC)},
+            id="a time beyond all calendars",
+        ),
+    ],
+)
+async def test_no_property_keeps_a_message_and_its_neighbours_from_being_taken(
+    amqp_url: str, damage: Callable[[bytes], bytes], properties: dict[str, Any]
+) -> None:
+    async with post_office(amqp_url) as office:
+        await office.declare("news")
+        await office.channel.basic_publish(b"before", routing_key="news")
+        await publish_raw(office.channel, damage, **properties)
+        await office.channel.basic_publish(b"after", routing_key="news")
+        group = await taken(amqp_url, office, 3)
+    assert [delivery.body for delivery in group] == [b"before", b"x", b"after"]
+
+
+async def test_a_group_ends_with_the_message_that_makes_it_large(amqp_url: str) -> None:
+    async with post_office(amqp_url) as office:
+        await office.declare("news")
+        for _ in range(20):
+            await office.channel.basic_publish(b"x" * 1_000_000, routing_key="news")
+        async with broker.connected(amqp_url, "test consumes") as connection:
+            deliveries = await Deliveries.of(connection, "news", 20)
+            await office.gone("news")
+            sizes: list[int] = []
+            while sum(sizes) < 20:
+                sizes.append(len(await deliveries.take(250)))
+    assert max(sizes) <= 17
+
+
+async def test_a_queue_that_is_deleted_ends_its_consumers_deliveries(amqp_url: str) -> None:
+    async with (
+        post_office(amqp_url) as office,
+        broker.connected(amqp_url, "test consumes") as connection,
+    ):
+        await office.declare("news")
+        deliveries = await Deliveries.of(connection, "news", 10)
+        await office.channel.queue_delete("news")
+        with pytest.raises(ChannelGone):
+            await deliveries.take(10)
+
+
+async def test_deliveries_of_a_connection_that_is_lost_can_not_be_acknowledged(
+    amqp_url: str,
+) -> None:
+    async with post_office(amqp_url) as office:
+        await office.declare("news")
+        await office.channel.basic_publish(b"x", routing_key="news")
+        async with broker.connected(amqp_url, "test consumes") as connection:
+            deliveries = await Deliveries.of(connection, "news", 10)
+            (delivery,) = await deliveries.take(10)
+            assert not delivery.redelivered
+        with pytest.raises(ChannelGone):
+            await deliveries.acknowledge(delivery)
+        with pytest.raises(ChannelGone):
+            await deliveries.take(10)
+        (again,) = await taken(amqp_url, office, 1)
+        assert again.redelivered
+
+
+async def test_told_to_stop_there_is_nothing_more_to_take(amqp_url: str) -> None:
+    async with (
+        post_office(amqp_url) as office,
+        broker.connected(amqp_url, "test consumes") as connection,
+    ):
+        await office.declare("news")
+        deliveries = await Deliveries.of(connection, "news", 10)
+        await office.channel.basic_publish(b"x", routing_key="news")
+        deliveries.stop()
+        assert await deliveries.take(10) == []
+
+
+async def test_a_queue_that_does_not_exist_is_trouble_and_not_a_hang(amqp_url: str) -> None:
+    async with broker.connected(amqp_url, "test consumes") as connection:
+        with pytest.raises(broker.TROUBLE):
+            await Deliveries.of(connection, "no.such.queue", 10)
