@@ -1,8 +1,9 @@
 """`cloudtill`: the one program, and the only package that sees all services."""
 
+import os
 import sys
+from typing import cast
 
-import click
 import typer
 
 from services.cli import audit, dead, demo, documents, publish, run, setup, show
@@ -13,6 +14,7 @@ app = typer.Typer(
     help="The billing of a cloud with prepaid and postpaid users, as services over RabbitMQ.",
     epilog="Settings come from the environment: CLOUDTILL_AMQP_URL, CLOUDTILL_DATABASE_URL, ...",
     no_args_is_help=True,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -28,17 +30,33 @@ app.command()(audit.audit)
 app.command()(documents.asyncapi)
 
 
+_UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
+"""What a command line that makes no sense raises; typer's name for it is not public."""
+
+
 def main() -> None:
     """Run the program: exit 0, 1 where it could not do what it should, 2 where it made no sense."""
     try:
         code = app(standalone_mode=False)
-    except click.UsageError as error:
-        where = f" ({error.ctx.command_path} --help shows how)" if error.ctx else ""
-        errors.print(f"cloudtill: {error.format_message()}{where}")
+        sys.stdout.flush()
+    except _UsageError as error:
+        errors.print(_one_line_of(error))
         sys.exit(2)
-    except click.exceptions.Abort:
+    except typer.Abort:
         sys.exit(130)
     except Failure as failure:
         errors.print(f"cloudtill: {failure}")
         sys.exit(failure.code)
+    except BrokenPipeError:  # whoever reads us has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     sys.exit(code or 0)
+
+
+def _one_line_of(error: typer.BadParameter) -> str:
+    """What is wrong with a command line; all of the help where there is no command in it."""
+    message = error.format_message()
+    if message.startswith("Usage:"):
+        return message
+    where = f" ({error.ctx.command_path} --help shows how)" if error.ctx else ""
+    return f"cloudtill: {message}{where}"

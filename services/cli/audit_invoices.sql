@@ -143,5 +143,7 @@ from (
     join billing.payment_outcome o on o.payment_id = p.payment_id and o.outcome = 'confirmed'
     where p.invoice_id is not null
 ) p
-full join invoicing.invoice_payment i using (payment_id)
+full join (
+    select * from invoicing.invoice_payment where method <> 'recorded'  -- by Sales, not by billing
+) i using (payment_id)
 where (p.invoice_id, p.amount) is distinct from (i.invoice_id, i.amount + i.overpaid);

@@ -113,7 +113,8 @@ left join wallet.transfer t on t.kind = 'refund' and t.transfer_id = r.refund_id
 where (t.account_id, t.wallet, t.amount) is distinct from (r.account_id, r.wallet, r.amount);
 
 -- name: invoice_refunds_arrived
--- 11.1 What an invoice owes to its customer, and what was paid of one too much, is in the wallet.
+-- 11.1 What an invoice owes to its customer, what was paid of one too much, and what was credited
+-- of it after that, is in the wallet.
 select r.refund_id as id, format('%s to %s for %s', r.amount, r.account_id, r.invoice_id) as detail,
        r.since, r.correlation_id
 from (
@@ -125,6 +126,10 @@ from (
            p.correlation_id
     from invoicing.invoice_payment i left join billing.payment p using (payment_id)
     where i.overpaid > 0
+    union all
+    select 'credited-' || c.credit_note_id, c.account_id, c.given_back, c.invoice_id, c.recorded_at,
+           null::text
+    from invoicing.credit_note c where c.given_back > 0
 ) r
 left join wallet.transfer t on t.kind = 'refund' and t.transfer_id = r.refund_id
 where (t.account_id, t.wallet, t.amount) is distinct from (r.account_id, 'credit', r.amount);
@@ -139,7 +144,10 @@ left join billing.refund r on r.refund_id = t.transfer_id
 left join invoicing.invoice v on v.invoice_id = t.transfer_id and v.gross < 0
 left join invoicing.invoice_payment i
     on t.transfer_id = 'overpaid-' || i.payment_id and i.overpaid > 0
-where t.kind = 'refund' and coalesce(r.refund_id, v.invoice_id, i.payment_id) is null;
+left join invoicing.credit_note c
+    on t.transfer_id = 'credited-' || c.credit_note_id and c.given_back > 0
+where t.kind = 'refund'
+  and coalesce(r.refund_id, v.invoice_id, i.payment_id, c.credit_note_id) is null;
 
 -- name: refunds_within_payments
 -- 11.1 No resource gives back more than went in for it (domain 6).

@@ -15,6 +15,7 @@ import asyncpg
 import typer
 from aio_pika.abc import AbstractConnection
 from aio_pika.exceptions import AMQPError
+from aiormq.exceptions import ChannelNotFoundEntity
 from pydantic import ValidationError
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -27,6 +28,12 @@ from shared.settings import Settings
 from shared.settings import settings as from_environment
 
 _PIPE_WIDTH = 200
+_NOT_MIGRATED = (
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedColumnError,
+    asyncpg.InvalidSchemaNameError,
+    asyncpg.InvalidParameterValueError,  # a service's role that does not exist yet
+)
 console = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
@@ -60,20 +67,29 @@ def finish(work: Coroutine[Any, Any, T]) -> T:
     """Run a command's coroutine; what is wrong with the servers becomes one line."""
     try:
         return asyncio.run(work)
-    except asyncpg.UndefinedTableError as error:
-        raise Failure(f"{error}; run `cloudtill migrate` first") from None
+    except _NOT_MIGRATED as error:
+        raise Failure(f"{_one_line(error)}; run `cloudtill migrate` first") from None
+    except ChannelNotFoundEntity as error:
+        raise Failure(f"{_one_line(error)}; run `cloudtill topology apply` first") from None
     except AMQPError as error:
         raise Failure(f"RabbitMQ: {error!r}; is CLOUDTILL_AMQP_URL right?") from None
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
         raise Failure(f"no answer from a server: {_one_line(error)}") from None
+    except asyncpg.PostgresError as error:
+        raise Failure(f"Postgres: {_one_line(error)}") from None
+    except UnicodeEncodeError:
+        raise Failure("an argument is not text in UTF-8", code=2) from None
 
 
 @asynccontextmanager
 async def database(wait_s: float = 0) -> AsyncIterator[Connection]:
-    """A connection to Postgres as the operator."""
+    """A connection to Postgres as the operator; JSON in rows is read already."""
     url = settings().database_url.get_secret_value()
     try:
         db = await connect(url, wait_s=wait_s)
+        await db.set_type_codec(
+            "jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads
+        )
     except (OSError, asyncpg.PostgresError, ValueError) as error:
         raise Failure(
             f"can't reach Postgres at {_without_password(url)}: {_one_line(error)};"
@@ -174,5 +190,11 @@ def readable(value: object) -> str:
             return _local(value)
         case Decimal():
             return f"{value:f}"
+        case {"sku": sku, "quantity": quantity}:
+            return f"{readable(sku)} x {readable(quantity)}"
+        case Mapping():
+            return ", ".join(f"{name} {readable(one)}" for name, one in value.items()) or "-"
+        case list() | tuple():
+            return ", ".join(map(readable, value)) or "-"
         case _:
             return str(value)

@@ -12,6 +12,7 @@ from services.cli.console import (
     database,
     finish,
     print_json,
+    readable,
     schema,
     table,
 )
@@ -79,14 +80,14 @@ def show(
     if row is None:
         raise Failure(f"there is no dead letter {name}; `cloudtill dead list` shows them")
     body = row["body"].decode(errors="backslashreplace")
-    shown = {**row, "body": body, "properties": json.loads(row["properties"])}
+    shown = {**row, "body": body, "properties": row["properties"]}
     if as_json:
         print_json(shown)
         return
     for field, value in shown.items():
         if field != "body":
             console.print(f"[dim]{field.replace('_', ' '):>13}[/]  ", end="")
-            console.print(str(value) if value is not None else "-", markup=False)
+            console.print(readable(value), markup=False)
     console.print(_pretty(body), markup=False)
 
 

@@ -6,14 +6,24 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
 import typer
 from aio_pika.exceptions import DeliveryError, PublishError
 from pydantic import ValidationError
 
-from services.cli.console import Failure, console, finish, rabbitmq, settings
+from services.billing import store as billing
+from services.cli.console import (
+    Failure,
+    console,
+    database,
+    finish,
+    rabbitmq,
+    schema,
+    settings,
+)
+from services.invoicing import store as invoicing
 from shared import broker
 from shared.broker import confirming_channel
 from shared.envelope import Envelope
@@ -21,8 +31,10 @@ from shared.messages import MESSAGE_TYPES, Message
 from shared.messages.scheduler import TickDay, TickMinute, TickMonth
 from shared.outbox import Parcel
 from shared.periods import BillingMonth
+from shared.wire import BadMessage, parse
 
 _PLAIN = {"integer", "boolean", "null"}
+_OPERATOR: Final = "/cloudtill/operator"
 Time = Annotated[
     str | None,
     typer.Option("--time", help="Business time, RFC 3339 with offset; else now."),
@@ -52,17 +64,31 @@ def publish(
 ) -> None:
     """Publish one message and wait until RabbitMQ has it.
 
-    The same --id and source again is a duplicate, and has no second effect.
+    The same --id and source again is a duplicate, and has no second effect. `cloudtill asyncapi`
+    tells which types there are and which fields each has; a VALUE of a nested field is JSON.
 
-    Example: cloudtill publish top_up.received top_up_id=t1 account_id=acc-1 amount=500000
-    gateway=bank gateway_reference=r1
+    \b
+    Examples:
+      cloudtill publish account.registered account_id=acc-1 email=an@example.com name=An
+      cloudtill publish top_up.received top_up_id=t-1 account_id=acc-1 amount=500000 \\
+          gateway=bank gateway_reference=r-1
+      cloudtill publish order.placed --file order.json --time 2026-11-24T09:00:00+07:00
     """
     message_type = MESSAGE_TYPES.get(type_)
     if message_type is None:
         raise Failure(f"no message is called {type_}; there are {', '.join(MESSAGE_TYPES)}", code=2)
-    message = _message(message_type, _data(message_type, fields or [], data, file))
-    finish(send([stamped(message, instant(time), id_ or uuid.uuid4().hex, source)]))
-    console.print(f"published {message.type} {message.envelope.id}")
+    message = stamped(
+        _message(message_type, _data(message_type, fields or [], data, file)),
+        instant(time),
+        uuid.uuid4().hex if id_ is None else id_,
+        source,
+    )
+    try:
+        parse(message.encode())
+    except BadMessage as fault:
+        raise Failure(f"{message.type}: {fault.detail}", code=2) from None
+    finish(send([message]))
+    console.print(f"published {message.type} {message.envelope.id}", markup=False)
 
 
 def tick(
@@ -71,9 +97,28 @@ def tick(
         str | None, typer.Option(help="For month: the billing month, such as 2026-11.")
     ] = None,
     time: Time = None,
+    account: Annotated[
+        str | None,
+        typer.Option(
+            help="For month: run it again for this account alone, such as one in quarantine."
+        ),
+    ] = None,
 ) -> None:
-    """Publish a tick by hand. A tick that was published before changes nothing."""
+    """Publish a tick by hand. A tick that was published before changes nothing.
+
+    \b
+    Examples:
+      cloudtill tick minute
+      cloudtill tick day --time 2026-11-24T00:05:00+07:00
+      cloudtill tick month --period 2026-10
+      cloudtill tick month --period 2026-10 --account acc-1
+    """
+    if what is not Tick.month and (period or account):
+        raise Failure("--period and --account are for tick month", code=2)
     at = instant(time)
+    if account is not None:
+        _run_again(_period(period, at), account, at)
+        return
     message: Message
     match what:
         case Tick.minute:
@@ -83,8 +128,29 @@ def tick(
         case Tick.month:
             message = TickMonth(period=_period(period, at))
     name = f"{message.type}:{period or at.isoformat()}:{uuid.uuid4().hex[:8]}"
-    finish(send([stamped(message, at, name, "/cloudtill/operator")]))
-    console.print(f"published {message.type} {message.envelope.id}")
+    _say(stamped(message, at, name, _OPERATOR))
+
+
+def _run_again(period: str, account: str, at: datetime) -> None:
+    """Let invoicing run a month once more for one account."""
+    message = finish(_rerun(period, account))
+    if message is None:
+        raise Failure(f"{period} was never run; `cloudtill tick month --period {period}` runs it")
+    _say(stamped(message, at, f"rerun:{period}:{uuid.uuid4().hex[:8]}", _OPERATOR))
+
+
+async def _rerun(period: str, account: str) -> Message | None:
+    async with database() as db:
+        async with schema(db, "billing"):
+            if await billing.accounts.show_account(db, account) is None:
+                raise Failure(f"there is no account {account}")
+        async with schema(db, "invoicing"):
+            return await invoicing.find_rerun(db, period, account)
+
+
+def _say(message: Message) -> None:
+    finish(send([message]))
+    console.print(f"published {message.type} {message.envelope.id}", markup=False)
 
 
 def _period(period: str | None, at: datetime) -> str:
@@ -118,7 +184,7 @@ def stamped(message: Message, at: datetime, id_: str, source: str | None = None)
     return message.within(
         Envelope(
             id=id_,
-            source=source or message.source,
+            source=message.source if source is None else source,
             type=message.type,
             time=at,
             subject=getattr(message, "account_id", None),

@@ -1,9 +1,11 @@
-"""`cloudtill show`: accounts, orders, resources, payments, wallets, invoices and runs."""
+"""`cloudtill show`: accounts, orders, resources, payments, wallets, invoices, use and runs."""
 
+import shlex
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Annotated, Any
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -17,32 +19,63 @@ from services.cli.console import (
     print_json,
     readable,
     schema,
+    settings,
     table,
 )
 from services.invoicing import store as invoicing
 from services.provisioning import store as provisioning
 from services.wallet import store as wallet
 from shared.database import Connection, Row
+from shared.periods import BillingMonth
 
 Rows = Sequence[Row] | Sequence[Mapping[str, Any]]
+_POSITION_DIGITS: Final = 18
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Which page of a history, newest first: at most `limit` rows, after the token `after`."""
+    """What is asked for of a list: at most `limit` rows of a history after the token `after`, and
+    of use the stretch that is a billing month."""
 
     limit: int
     after: str | None
+    month: BillingMonth
+
+    @property
+    def one_more(self) -> int:
+        """Rows to be read, so that it is known whether a page follows."""
+        return self.limit + 1
 
     def before(self) -> tuple[datetime, str] | None:
-        """The token of a history that is ordered by time and id."""
+        """Where a history goes on that is ordered by time and id."""
         if self.after is None:
             return None
         at, _, name = self.after.partition("~")
         try:
-            return datetime.fromisoformat(at), name
+            since = datetime.fromisoformat(at)
         except ValueError:
-            raise Failure(f"--page: {self.after!r} is no token of this history", code=2) from None
+            raise self.wrong_token() from None
+        if since.tzinfo is None:
+            raise self.wrong_token()
+        return since, name
+
+    def position(self) -> int | None:
+        """Where a ledger goes on, which is ordered by position."""
+        if self.after is None:
+            return None
+        if not self.after.isdecimal() or len(self.after) > _POSITION_DIGITS:
+            raise self.wrong_token()
+        return int(self.after)
+
+    def wrong_token(self) -> Failure:
+        return Failure(f"--page: {self.after!r} is no token of this history", code=2)
+
+    def cut(self, rows: Rows, token: Callable[[Mapping[str, Any]], str]) -> tuple[Rows, str | None]:
+        """The rows of this page, and the token of the next one where one follows."""
+        if len(rows) <= self.limit:
+            return rows, None
+        rows = rows[: self.limit]
+        return rows, token(dict(rows[-1].items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +139,7 @@ async def _resource(db: Connection, resource_id: str, page: Page) -> Shown | Non
         if resource is None:
             return None
         pieces = await billing.resources.show_pieces(db, resource_id)
+        renewals = await billing.renewals.show_attempts(db, resource_id)
     async with schema(db, "provisioning"):
         requests = await provisioning.show_requests(db, resource_id)
     async with schema(db, "invoicing"):
@@ -114,10 +148,25 @@ async def _resource(db: Connection, resource_id: str, page: Page) -> Shown | Non
     lists: dict[str, Rows] = {
         "requests": requests,
         "term": pieces,
-        "usage": usage,
+        "renewals": renewals,
+        "usage": _with_components(usage),
         "invoices": invoices,
     }
     return Shown(resource, lists)
+
+
+def _with_components(rows: Rows) -> Rows:
+    """Use with its configuration in one column, as a resource has it."""
+    return [
+        {
+            **{name: value for name, value in row.items() if name not in ("skus", "quantities")},
+            "components": [
+                {"sku": sku, "quantity": quantity}
+                for sku, quantity in zip(row["skus"], row["quantities"], strict=True)
+            ],
+        }
+        for row in rows
+    ]
 
 
 async def _payment(db: Connection, payment_id: str, _page: Page) -> Shown | None:
@@ -129,33 +178,43 @@ async def _payment(db: Connection, payment_id: str, _page: Page) -> Shown | None
 async def _payments(db: Connection, account_id: str, page: Page) -> Shown | None:
     async with schema(db, "billing"):
         payments = await billing.payments.show_payments(
-            db, account_id, before=page.before(), limit=page.limit
+            db, account_id, before=page.before(), limit=page.one_more
         )
-    return Shown(None, {"payments": payments}, _next(payments, page, "paid_at", "payment_id"))
+    rows, following = page.cut(payments, _by("paid_at", "payment_id"))
+    return Shown(None, {"payments": rows}, following)
 
 
 async def _orders(db: Connection, account_id: str, page: Page) -> Shown | None:
     async with schema(db, "billing"):
         orders = await billing.orders.show_orders(
-            db, account_id, before=page.before(), limit=page.limit
+            db, account_id, before=page.before(), limit=page.one_more
         )
-    return Shown(None, {"orders": orders}, _next(orders, page, "placed_at", "order_id"))
+    rows, following = page.cut(orders, _by("placed_at", "order_id"))
+    return Shown(None, {"orders": rows}, following)
+
+
+async def _resources(db: Connection, account_id: str, page: Page) -> Shown | None:
+    """Resources stand in the order of their ids."""
+    async with schema(db, "billing"):
+        resources = await billing.resources.show_resources(
+            db, account_id, after=page.after, limit=page.one_more
+        )
+    rows, following = page.cut(resources, lambda row: str(row["resource_id"]))
+    return Shown(None, {"resources": rows}, following)
 
 
 async def _wallet(db: Connection, account_id: str, page: Page) -> Shown | None:
     """The credit history has its own order: the position in the wallet's ledger."""
-    if page.after is not None and not page.after.isdecimal():
-        raise Failure(f"--page: {page.after!r} is no token of this history", code=2)
-    before = None if page.after is None else int(page.after)
+    before = page.position()
     async with schema(db, "wallet"):
         wallets = await wallet.show_wallets(db, account_id)
         if not wallets:
             return None
         history = await wallet.show_credit_history(
-            db, account_id, "credit", before=before, limit=page.limit
+            db, account_id, "credit", before=before, limit=page.one_more
         )
-    following = str(history[-1]["position"]) if len(history) == page.limit else None
-    return Shown(None, {"wallets": wallets, "credit history": history}, following)
+    rows, following = page.cut(history, lambda row: str(row["position"]))
+    return Shown(None, {"wallets": wallets, "credit history": rows}, following)
 
 
 async def _invoice(db: Connection, invoice_id: str, _page: Page) -> Shown | None:
@@ -171,9 +230,19 @@ async def _invoice(db: Connection, invoice_id: str, _page: Page) -> Shown | None
 async def _invoices(db: Connection, account_id: str, page: Page) -> Shown | None:
     async with schema(db, "invoicing"):
         invoices = await invoicing.show_invoices(
-            db, account_id=account_id, before=page.before(), limit=page.limit
+            db, account_id=account_id, before=page.before(), limit=page.one_more
         )
-    return Shown(None, {"invoices": invoices}, _next(invoices, page, "issued_at", "invoice_id"))
+    rows, following = page.cut(invoices, _by("issued_at", "invoice_id"))
+    return Shown(None, {"invoices": rows}, following)
+
+
+async def _usage(db: Connection, account_id: str, page: Page) -> Shown | None:
+    """What an account used in a billing month, whether it is invoiced already or not."""
+    zone = ZoneInfo(settings().billing_time_zone)
+    async with schema(db, "invoicing"):
+        use = await invoicing.show_use(db, account_id, page.month.start(zone), page.month.end(zone))
+    head = {"account_id": account_id, "period": str(page.month)}
+    return Shown(head, {"usage": _with_components(use)})
 
 
 async def _run(db: Connection, period: str, _page: Page) -> Shown | None:
@@ -181,13 +250,15 @@ async def _run(db: Connection, period: str, _page: Page) -> Shown | None:
         run = await invoicing.show_run(db, period)
         if run is None:
             return None
-        quarantined = await invoicing.show_quarantine(db, period)
-    return Shown(run, {"quarantined": quarantined})
+        left_out = await invoicing.show_quarantine(db, period)
+    totals = [{"currency": currency, **total} for currency, total in run["totals"].items()]
+    fields = {name: value for name, value in run.items() if name != "totals"}
+    return Shown(fields, {"totals": totals, "in quarantine": left_out})
 
 
-def _next(rows: Rows, page: Page, at: str, name: str) -> str | None:
-    """The token of the next page, where there may be one."""
-    return f"{rows[-1][at].isoformat()}~{rows[-1][name]}" if len(rows) == page.limit else None
+def _by(at: str, name: str) -> Callable[[Mapping[str, Any]], str]:
+    """The token of a history that is ordered by time and id."""
+    return lambda row: f"{row[at].isoformat()}~{row[name]}"
 
 
 _FINDERS: Mapping[str, Finder] = {
@@ -197,12 +268,16 @@ _FINDERS: Mapping[str, Finder] = {
     "payment": _payment,
     "wallet": _wallet,
     "invoice": _invoice,
+    "usage": _usage,
     "run": _run,
+    "resources": _resources,
     "orders": _orders,
     "payments": _payments,
     "invoices": _invoices,
 }
-_HISTORIES = ("orders", "payments", "invoices")
+_OF_ACCOUNTS: Final = ("resources", "orders", "payments", "invoices", "usage")
+"""Lists, which are shown also where nothing is in them."""
+_PAGED: Final = ("resources", "orders", "payments", "invoices", "wallet")
 
 
 def show(
@@ -211,23 +286,37 @@ def show(
         str,
         typer.Argument(
             metavar="ID",
-            help="Its id; for wallet and for histories (plural) the account's; a run's is 2026-11.",
+            help="Its id; an invoice's may be its number; the account's for wallet, usage and lists"
+            " (plural); for run the month, such as 2026-11.",
         ),
     ],
     limit: Annotated[int, typer.Option(min=1, max=1_000, help="Rows of a list, at most.")] = 20,
     page: Annotated[
         str | None, typer.Option(help="The next page's token, as the page before showed it.")
     ] = None,
+    period: Annotated[
+        str | None, typer.Option(help="For usage: the billing month; else the present one.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show one thing with all that belongs to it, or a history page by page.
+    """Show one thing with all that belongs to it, or a list page by page.
 
-    Example: cloudtill show order ord-1, cloudtill show payments acc-1 --limit 50
+    \b
+    Examples:
+      cloudtill show order ord-1
+      cloudtill show invoice 2026A-0000001 --json
+      cloudtill show payments acc-1 --limit 50
+      cloudtill show usage acc-1 --period 2026-10
+      cloudtill show run 2026-10
     """
     finder = _FINDERS.get(what)
     if finder is None:
         raise Failure(f"nothing is called {what}; there are {', '.join(_FINDERS)}", code=2)
-    shown = finish(_find(finder, id_, Page(limit, page)))
+    if page is not None and what not in _PAGED:
+        raise Failure(f"--page: {what} has no pages; {', '.join(_PAGED)} have", code=2)
+    if period is not None and what != "usage":
+        raise Failure("--period is for usage", code=2)
+    shown = finish(_find(what, finder, id_, Page(limit, page, _month(period))))
     if shown is None:
         raise Failure(f"there is no {what} {id_}")
     if as_json:
@@ -238,12 +327,29 @@ def show(
         console.print(f"[dim]{name.replace('_', ' '):>16}[/]  ", end="")
         console.print(readable(value), markup=False)
     for title, rows in shown.lists.items():
-        if rows or what in _HISTORIES:
+        if rows or what in _OF_ACCOUNTS:
             table(title.capitalize(), [dict(row.items()) for row in rows])
     if shown.next_page:
-        console.print(f"more: cloudtill show {what} {id_} --page {shown.next_page}", style="dim")
+        following = shlex.join(
+            ("cloudtill", "show", what, id_, "--limit", str(limit), "--page", shown.next_page)
+        )
+        console.print(f"more: {following}", style="dim", markup=False, soft_wrap=True)
 
 
-async def _find(finder: Finder, id_: str, page: Page) -> Shown | None:
+def _month(period: str | None) -> BillingMonth:
+    if period is None:
+        zone = ZoneInfo(settings().billing_time_zone)
+        return BillingMonth.containing(datetime.now(UTC), zone)
+    try:
+        return BillingMonth.parse(period)
+    except ValueError as error:
+        raise Failure(f"--period: {error}", code=2) from None
+
+
+async def _find(what: str, finder: Finder, id_: str, page: Page) -> Shown | None:
     async with database() as db:
+        if what in _OF_ACCOUNTS:
+            async with schema(db, "billing"):
+                if await billing.accounts.show_account(db, id_) is None:
+                    raise Failure(f"there is no account {id_}")
         return await finder(db, id_, page)

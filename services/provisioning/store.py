@@ -211,6 +211,6 @@ def _asked(row: Row) -> Asked:
     )
 
 
-async def show_requests(db: Connection, resource_id: str) -> list[Row]:
+async def show_requests(db: Connection, resource_id: str, *, limit: int = 100) -> list[Row]:
     """What drivers were asked for a resource, oldest first, for people."""
-    return await db.fetch(sql.show_requests, resource_id)
+    return await db.fetch(sql.show_requests, resource_id, limit)
