@@ -127,7 +127,7 @@ from (
     from invoicing.invoice_payment i left join billing.payment p using (payment_id)
     where i.overpaid > 0
     union all
-    select 'credited-' || c.credit_note_id, c.account_id, c.given_back, c.invoice_id, c.recorded_at,
+    select c.refund_id, c.account_id, c.given_back, c.invoice_id, c.recorded_at,
            null::text
     from invoicing.credit_note c where c.given_back > 0
 ) r
@@ -144,8 +144,7 @@ left join billing.refund r on r.refund_id = t.transfer_id
 left join invoicing.invoice v on v.invoice_id = t.transfer_id and v.gross < 0
 left join invoicing.invoice_payment i
     on t.transfer_id = 'overpaid-' || i.payment_id and i.overpaid > 0
-left join invoicing.credit_note c
-    on t.transfer_id = 'credited-' || c.credit_note_id and c.given_back > 0
+left join invoicing.credit_note c on c.refund_id = t.transfer_id
 where t.kind = 'refund'
   and coalesce(r.refund_id, v.invoice_id, i.payment_id, c.credit_note_id) is null;
 

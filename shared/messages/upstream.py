@@ -251,6 +251,23 @@ class InvoicePaymentRecorded(Message):
     note: Text = ""
 
 
+class InvoiceCreditRequested(Message):
+    """Sales or Support correct an issued invoice by a credit note, at most in full (domain 11.6).
+
+    `amount` includes VAT. What was paid of it already goes back as credit.
+    """
+
+    type: ClassVar[str] = "invoice.credit_requested"
+    source: ClassVar[str] = "/support"
+
+    credit_note_id: Id
+    invoice_id: Id
+    account_id: Id
+    amount: PositiveAmount
+    reason: Text
+    requested_by: Name
+
+
 class ResourceAutoRenewSet(Message):
     """A user switches auto-renewal on, off, or to another number of months."""
 
