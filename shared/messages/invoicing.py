@@ -16,6 +16,7 @@ from shared.messages.model import (
     Period,
     PositiveAmount,
     SignedAmount,
+    Text,
     Time,
 )
 
@@ -110,6 +111,26 @@ class InvoicePartiallyPaid(_InvoicePayment):
     type: ClassVar[str] = "invoice.partially_paid"
     source: ClassVar[str] = _SOURCE
     must_arrive: ClassVar[bool] = False
+
+
+class InvoiceCredited(Message):
+    """A credit note corrects an invoice; `given_back` of it had been paid and is credit again."""
+
+    type: ClassVar[str] = "invoice.credited"
+    source: ClassVar[str] = _SOURCE
+    must_arrive: ClassVar[bool] = False
+
+    credit_note_id: Id
+    number: Id
+    invoice_id: Id
+    account_id: Id
+    amount: PositiveAmount
+    net: Amount
+    vat: Amount
+    given_back: Amount
+    outstanding: Amount
+    currency: CurrencyCode
+    reason: Text
 
 
 class MonthRangeDue(Message):

@@ -1,15 +1,18 @@
-"""What is collected and paid of invoices (domain 3.4, 4)."""
+"""What is collected, paid and credited of invoices (domain 3.4, 4, 11.6)."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
+
+from shared.ids import derived_id
 
 CollectionMethod = Literal["credit", "gateway"]
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What was paid of an invoice and what is being collected for it, in smallest units.
+    """What was paid and credited of an invoice and what is being collected for it, in smallest
+    units. `credit_notes` counts those that it has.
 
     `order_id` and `item_id` created its resource: what is given back goes by them.
     """
@@ -19,19 +22,27 @@ class Balance:
     account_id: str
     currency: str
     gross: int
+    vat: int
     paid: int
     reserved: int
+    credited: int
+    credit_notes: int
     order_id: str
     item_id: str
 
     @property
     def outstanding(self) -> int:
-        return max(0, self.gross - self.paid)
+        return max(0, self.gross - self.paid - self.credited)
 
     @property
     def collectable(self) -> int:
         """What is outstanding and not being collected already."""
-        return self.outstanding - self.reserved
+        return max(0, self.outstanding - self.reserved)
+
+    @property
+    def creditable(self) -> int:
+        """What a further credit note may take off: an invoice is credited at most in full."""
+        return max(0, self.gross) - self.credited
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +120,71 @@ def settle(balance: Balance, payment: Payment, collection: Collection | None) ->
     amount = min(payment.amount, balance.collectable)
     after = replace(balance, paid=balance.paid + amount)
     return Settled(payment, after, amount, payment.amount - amount)
+
+
+@dataclass(frozen=True, slots=True)
+class CreditNote:
+    """A correction of an invoice: `net + vat = amount`; `given_back` of it had been paid before."""
+
+    credit_note_id: str
+    number: str
+    position: int
+    balance: Balance
+    amount: int
+    vat: int
+    given_back: int
+    reason: str
+    requested_by: str
+    at: datetime
+
+    @property
+    def net(self) -> int:
+        return self.amount - self.vat
+
+    @property
+    def refund_id(self) -> str | None:
+        """Under which id what had been paid goes back, where something does."""
+        return derived_id("credited", self.credit_note_id) if self.given_back else None
+
+
+def credit(
+    balance: Balance, credit_note_id: str, amount: int, reason: str, requested_by: str, at: datetime
+) -> CreditNote:
+    """Correct an invoice by a credit note that names it (domain 11.6).
+
+    Its VAT is in proportion, so that credit notes over the whole invoice have all of its VAT. What
+    it takes off more than is outstanding goes back as credit.
+
+    Args:
+        balance: of the invoice, held; `amount` is at most its `creditable`.
+        credit_note_id: chosen by whoever asked.
+        amount: smallest units, VAT included, above 0.
+        reason: why.
+        requested_by: who asked.
+        at: business time.
+    """
+    after = replace(
+        balance, credited=balance.credited + amount, credit_notes=balance.credit_notes + 1
+    )
+    return CreditNote(
+        credit_note_id=credit_note_id,
+        number=f"{balance.number}-C{after.credit_notes}",
+        position=after.credit_notes,
+        balance=after,
+        amount=amount,
+        vat=_vat_in(after) - _vat_in(balance),
+        given_back=_surplus(after) - _surplus(balance),
+        reason=reason,
+        requested_by=requested_by,
+        at=at,
+    )
+
+
+def _vat_in(balance: Balance) -> int:
+    """The VAT in what is credited, rounded half up."""
+    return (2 * balance.vat * balance.credited + balance.gross) // (2 * balance.gross)
+
+
+def _surplus(balance: Balance) -> int:
+    """What was paid and then credited."""
+    return max(0, balance.paid + balance.credited - balance.gross)

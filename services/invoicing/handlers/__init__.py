@@ -6,6 +6,7 @@ from services.invoicing.handlers.catalogue import (
     price_published,
     product_published,
 )
+from services.invoicing.handlers.credit_notes import invoice_credit_requested
 from services.invoicing.handlers.month import month_range_closed, month_range_due, tick_month
 from services.invoicing.handlers.payments import (
     invoice_payment_recorded,
@@ -31,6 +32,7 @@ from shared.messages.provisioning import (
 from shared.messages.scheduler import TickDay, TickMonth
 from shared.messages.upstream import (
     AccountRegistered,
+    InvoiceCreditRequested,
     InvoicePaymentRecorded,
     InvoicePaymentRequested,
     PricePublished,
@@ -56,6 +58,7 @@ HANDLERS: Handlers = {
     PaymentFailed: payment_failed,
     InvoicePaymentRecorded: invoice_payment_recorded,
     InvoicePaymentRequested: invoice_payment_requested,
+    InvoiceCreditRequested: invoice_credit_requested,
     TickDay: tick_day,
     InvoicePaymentsDue: invoice_payments_due,
     TickMonth: tick_month,

@@ -112,21 +112,3 @@ def collect(collection: Collection, cause: Message) -> PaymentCollect:
         method=collection.method,
         as_far_as_possible=collection.automatic,
     ).because(cause, key=collection.payment_id)
-
-
-def notice(
-    template: str, balance: Balance, cause: Message, **facts: int | str
-) -> NotificationRequested:
-    return NotificationRequested(
-        account_id=balance.account_id,
-        template=template,
-        facts={
-            "invoice_id": balance.invoice_id,
-            "number": balance.number,
-            "currency": balance.currency,
-            "gross": balance.gross,
-            "paid": balance.paid,
-            "outstanding": balance.outstanding,
-            **facts,
-        },
-    ).because(cause, key=f"{template} {balance.invoice_id}")

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 
 from services.invoicing.domain.payments import Collection, Payment, Settled, free, reserve, settle
-from services.invoicing.handlers.automatic import collect, collect_next, notice, payment_id_of
+from services.invoicing.handlers.automatic import collect, collect_next, payment_id_of
+from services.invoicing.handlers.standing import notice, tell_settled, unknown
 from services.invoicing.store import payments as store
 from services.invoicing.store.payments import Outcome
 from shared.database import Connection
 from shared.ids import derived_id
-from shared.messages import Message, NotYet, Refused, Said
+from shared.messages import Message, Refused, Said
 from shared.messages.billing import PaymentConfirmed, PaymentFailed, RefundToCredit
-from shared.messages.invoicing import AccountSettled, InvoicePaid, InvoicePartiallyPaid
+from shared.messages.invoicing import InvoicePaid, InvoicePartiallyPaid
 from shared.messages.upstream import InvoicePaymentRecorded, InvoicePaymentRequested
-from shared.waiting import may_wait
 
 
 async def invoice_payment_requested(
@@ -28,7 +28,7 @@ async def invoice_payment_requested(
         payment_id = payment_ids[id(request)]
         balance = balances.get(request.invoice_id)
         if balance is None or balance.account_id != request.account_id:
-            said.append(_unknown(request, request.invoice_id))
+            said.append(unknown(request, request.invoice_id))
             continue
         if payment_id in known or payment_id in asked:
             continue
@@ -120,7 +120,7 @@ async def _count(came: Sequence[tuple[Payment, Message]], db: Connection) -> lis
             continue
         balance = balances.get(payment.invoice_id)
         if balance is None or balance.account_id != payment.account_id:
-            said.append(_unknown(cause, payment.invoice_id))
+            said.append(unknown(cause, payment.invoice_id))
             continue
         if payment.currency not in (None, balance.currency):
             detail = f"invoice {balance.invoice_id} is in {balance.currency}"
@@ -135,7 +135,12 @@ async def _count(came: Sequence[tuple[Payment, Message]], db: Connection) -> lis
     touched = sorted({settled.payment.invoice_id for settled, _ in paid})
     await store.save_balances(db, [balances[invoice_id] for invoice_id in touched])
     said += await _conclude(paid, collections, db)
-    return said + await _tell_settled(paid, db)
+    settled_by = {
+        settled.payment.account_id: cause
+        for settled, cause in paid
+        if not settled.balance.outstanding
+    }
+    return said + await tell_settled(settled_by, db)
 
 
 def _open(
@@ -167,21 +172,6 @@ async def _conclude(
             go_on[payment.account_id] = cause
     await store.conclude_collections(db, outcomes)
     return await collect_next(go_on, db)
-
-
-async def _tell_settled(paid: Sequence[tuple[Settled, Message]], db: Connection) -> list[Said]:
-    """Say which accounts are not overdue any more: never earlier than it was told that they are."""
-    last = {
-        settled.payment.account_id: cause
-        for settled, cause in paid
-        if not settled.balance.outstanding
-    }
-    return [
-        AccountSettled(account_id=account_id).because(
-            last[account_id], at=max(last[account_id].time, told_at)
-        )
-        for account_id, told_at in sorted((await store.settle_dues(db, last)).items())
-    ]
 
 
 def _told(settled: Settled, cause: Message) -> list[Said]:
@@ -240,10 +230,3 @@ async def payment_failed(failures: Sequence[PaymentFailed], db: Connection) -> l
     await store.save_balances(db, [balances[invoice_id] for invoice_id in sorted(touched)])
     await store.conclude_collections(db, outcomes)
     return said
-
-
-def _unknown(message: Message, invoice_id: str) -> NotYet | Refused:
-    """An invoice that its account does not have; it may only be on its way."""
-    if may_wait(message):
-        return NotYet(message, "unknown_invoice")
-    return Refused(message, "unknown_invoice", f"the account has no invoice {invoice_id}")

@@ -234,22 +234,25 @@ create table invoice_line (
     check (sign(amount) * sign(vat) >= 0)
 );
 
--- What was paid of an invoice, and what is being collected for it: the one owner of both.
+-- What was paid of an invoice, what was credited of it by credit notes, and what is being collected
+-- for it: the one owner of all three. It may be credited after it was paid; that goes back as credit.
 create table invoice_state (
     invoice_id text primary key references invoice,
     account_id text collate "C" not null,
     gross      bigint not null,
     paid       bigint not null check (paid >= 0),
     reserved   bigint not null default 0 check (reserved >= 0),
+    credited   bigint not null default 0 check (credited >= 0),
     issued_at  timestamptz not null,
     due_at     timestamptz,
     status     text not null generated always as (
-        case when paid >= gross then 'paid' when paid > 0 then 'partially_paid' else 'unpaid' end
+        case when paid + credited >= gross then 'paid' when paid > 0 then 'partially_paid' else 'unpaid' end
     ) stored,
-    check (paid + reserved <= greatest(gross, 0))
+    check (paid + reserved <= greatest(gross, 0)),
+    check (credited <= greatest(gross, 0))
 ) with (fillfactor = 70);
 create index invoice_state_open on invoice_state (account_id, issued_at, gross, invoice_id)
-    where paid < gross;
+    where paid + credited < gross;
 
 -- An invoice adds up: checked for all that one statement adds, at its end.
 create function refuse_lines_that_do_not_add_up() returns trigger language plpgsql as $$

@@ -3,6 +3,7 @@
 from services.invoicing.store.show import (
     find_gaps,
     find_rerun,
+    show_credit_notes,
     show_invoice,
     show_invoice_payments,
     show_invoices,
@@ -16,6 +17,7 @@ from services.invoicing.store.show import (
 __all__ = [
     "find_gaps",
     "find_rerun",
+    "show_credit_notes",
     "show_invoice",
     "show_invoice_payments",
     "show_invoices",

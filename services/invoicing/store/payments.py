@@ -1,4 +1,4 @@
-"""What is collected and paid of invoices."""
+"""What is collected, paid and credited of invoices."""
 
 from collections.abc import Collection as Many
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Final, Literal
 
 from services.invoicing.domain.invoices import numbered
-from services.invoicing.domain.payments import Balance, Collection, Settled
+from services.invoicing.domain.payments import Balance, Collection, CreditNote, Settled
 from shared.database import Connection
 from shared.sql import Statements
 
@@ -40,8 +40,11 @@ async def lock_balances(db: Connection, invoice_ids: Many[str]) -> dict[str, Bal
             account_id=row["account_id"],
             currency=row["currency"],
             gross=row["gross"],
+            vat=row["vat"],
             paid=row["paid"],
             reserved=row["reserved"],
+            credited=row["credited"],
+            credit_notes=row["credit_notes"],
             order_id=row["order_id"],
             item_id=row["item_id"],
         )
@@ -57,6 +60,7 @@ async def save_balances(db: Connection, balances: Many[Balance]) -> None:
             [one.invoice_id for one in balances],
             [one.paid for one in balances],
             [one.reserved for one in balances],
+            [one.credited for one in balances],
         )
 
 
@@ -174,3 +178,33 @@ async def settle_dues(db: Connection, account_ids: Many[str]) -> dict[str, datet
         return {}
     rows = await db.fetch(sql.settle_dues, sorted(account_ids))
     return {row["account_id"]: row["overdue_told_at"] for row in rows}
+
+
+async def find_credit_notes(
+    db: Connection, credit_note_ids: Many[str]
+) -> dict[str, tuple[str, int]]:
+    """The invoice and amount of those of these credit notes that are issued."""
+    rows = await db.fetch(sql.find_credit_notes, list(credit_note_ids))
+    return {row["credit_note_id"]: (row["invoice_id"], row["amount"]) for row in rows}
+
+
+async def append_credit_notes(db: Connection, notes: Sequence[CreditNote]) -> None:
+    """Issue credit notes, in their order."""
+    if notes:
+        await db.execute(
+            sql.append_credit_notes,
+            [one.credit_note_id for one in notes],
+            [one.balance.invoice_id for one in notes],
+            [one.position for one in notes],
+            [one.balance.account_id for one in notes],
+            [one.amount for one in notes],
+            [one.net for one in notes],
+            [one.vat for one in notes],
+            [one.given_back for one in notes],
+            [one.refund_id for one in notes],
+            [one.balance.credited - one.amount for one in notes],
+            [one.balance.credited for one in notes],
+            [one.reason for one in notes],
+            [one.requested_by for one in notes],
+            [one.at for one in notes],
+        )

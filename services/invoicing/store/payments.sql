@@ -1,6 +1,8 @@
 -- name: lock_balances
--- What is paid and being collected of these invoices, held in a fixed order.
-select s.invoice_id, s.account_id, i.currency, s.gross, s.paid, s.reserved,
+-- What is paid, credited and being collected of these invoices, held in a fixed order.
+select s.invoice_id, s.account_id, i.currency, s.gross, i.vat, s.paid, s.reserved, s.credited,
+       (select count(*) from credit_note c where c.invoice_id = s.invoice_id)::integer
+           as credit_notes,
        i.series, i.number, coalesce(r.order_id, r.resource_id) as order_id,
        coalesce(r.item_id, r.resource_id) as item_id
 from invoice_state s
@@ -11,9 +13,10 @@ order by s.invoice_id
 for no key update of s;
 
 -- name: save_balances
--- What is paid and being collected of invoices that are held.
-update invoice_state s set paid = t.paid, reserved = t.reserved
-from unnest($1::text[], $2::bigint[], $3::bigint[]) as t (invoice_id, paid, reserved)
+-- What is paid, credited and being collected of invoices that are held.
+update invoice_state s set paid = t.paid, reserved = t.reserved, credited = t.credited
+from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[])
+    as t (invoice_id, paid, reserved, credited)
 where s.invoice_id = t.invoice_id;
 
 -- name: find_collections
@@ -52,7 +55,7 @@ select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[
 select first_account, lead(first_account) over (order by first_account) as next_account
 from (
     select account_id as first_account, row_number() over (order by account_id) - 1 as place
-    from (select distinct account_id from invoice_state where paid < gross) open
+    from (select distinct account_id from invoice_state where paid + credited < gross) open
 ) counted
 where place % $1::integer = 0
 order by first_account;
@@ -62,7 +65,7 @@ order by first_account;
 insert into account_dues (account_id, day)
 select distinct account_id, $4::date from invoice_state
 where account_id >= $1 and ($2::text is null or account_id < $2)
-  and paid < gross and issued_at <= $3
+  and paid + credited < gross and issued_at <= $3
 on conflict (account_id) do update set day = excluded.day where account_dues.day < excluded.day
 returning account_id;
 
@@ -71,21 +74,21 @@ returning account_id;
 -- equally old ones the smallest. None while one is being collected automatically.
 select distinct on (account_id) account_id, invoice_id
 from invoice_state s
-where account_id = any ($1::text[]) and paid < gross and paid + reserved < gross
+where account_id = any ($1::text[]) and paid + credited < gross and paid + credited + reserved < gross
   and issued_at <= $2
   and not exists (select from invoice_collection c
                   where c.account_id = s.account_id and c.automatic and c.outcome is null)
-order by account_id, issued_at, gross - paid, invoice_id;
+order by account_id, issued_at, gross - paid - credited, invoice_id;
 
 -- name: find_overdue
 -- What these accounts have not paid by its due date: how much, since when, and which are oldest.
-select account_id, currency, count(*)::integer as invoices, sum(gross - paid)::bigint as outstanding,
+select account_id, currency, count(*)::integer as invoices, sum(gross - paid - credited)::bigint as outstanding,
        min(due_at) as due_since, (array_agg(number order by due_at, number))[1:20] as numbers
 from (
-    select s.account_id, i.currency, s.gross, s.paid, s.due_at,
+    select s.account_id, i.currency, s.gross, s.paid, s.credited, s.due_at,
            i.series || '-' || lpad(i.number::text, greatest(7, length(i.number::text)), '0') as number
     from invoice_state s join invoice i using (invoice_id)
-    where s.account_id = any ($1::text[]) and s.paid < s.gross and s.due_at <= $2
+    where s.account_id = any ($1::text[]) and s.paid + s.credited < s.gross and s.due_at <= $2
 ) open
 group by account_id, currency
 order by account_id;
@@ -108,10 +111,22 @@ with due as (
     from account_dues d
     where d.account_id = any ($1::text[]) and d.overdue_told_at is not null
       and not exists (select from invoice_state s
-                      where s.account_id = d.account_id and s.paid < s.gross
+                      where s.account_id = d.account_id and s.paid + s.credited < s.gross
                         and s.due_at <= d.overdue_told_at)
 )
 update account_dues d set overdue_told_at = null
 from due
 where d.account_id = due.account_id
 returning d.account_id, due.overdue_told_at;
+
+-- name: find_credit_notes
+-- Those of these credit notes that are issued.
+select credit_note_id, invoice_id, amount from credit_note where credit_note_id = any ($1::text[]);
+
+-- name: append_credit_notes
+-- Corrections of invoices.
+insert into credit_note (credit_note_id, invoice_id, position, account_id, amount, net, vat,
+                         given_back, refund_id, credited_before, credited_after, reason, requested_by, at)
+select * from unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::bigint[], $6::bigint[],
+                     $7::bigint[], $8::bigint[], $9::text[], $10::bigint[], $11::bigint[],
+                     $12::text[], $13::text[], $14::timestamptz[]);

@@ -31,6 +31,11 @@ async def show_invoice_payments(db: Connection, invoice_id: str) -> Rows:
     return [dict(row) for row in await db.fetch(sql.show_invoice_payments, invoice_id)]
 
 
+async def show_credit_notes(db: Connection, invoice_id: str) -> Rows:
+    """An invoice's credit notes, oldest first."""
+    return [dict(row) for row in await db.fetch(sql.show_credit_notes, invoice_id)]
+
+
 async def show_invoices(
     db: Connection,
     *,

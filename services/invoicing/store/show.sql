@@ -3,8 +3,8 @@
 select i.invoice_id, i.series || '-' || lpad(i.number::text, greatest(7, length(i.number::text)), '0')
            as number,
        i.account_id, i.resource_id, r.name as resource, i.kind, s.status, i.period, i.period_from,
-       i.period_to, i.currency, i.discount, i.net, i.vat, i.gross, s.paid, s.reserved,
-       greatest(i.gross, 0) - s.paid as outstanding, i.order_id, i.item_id, i.payment_id,
+       i.period_to, i.currency, i.discount, i.net, i.vat, i.gross, s.paid, s.credited, s.reserved,
+       greatest(i.gross - s.paid - s.credited, 0) as outstanding, i.order_id, i.item_id, i.payment_id,
        i.issued_at, i.due_at
 from invoice i join invoice_state s using (invoice_id) join resource r using (resource_id)
 where i.invoice_id = $1 or (
@@ -26,11 +26,17 @@ select payment_id, at, method, amount, overpaid, paid_after, recorded_by, note
 from invoice_payment where invoice_id = $1
 order by at, paid_after, payment_id;
 
+-- name: show_credit_notes
+-- An invoice's credit notes, oldest first.
+select credit_note_id, position, at, amount, net, vat, given_back, reason, requested_by
+from credit_note where invoice_id = $1
+order by position;
+
 -- name: show_invoices_of_account
 -- An account's billing history, newest first, a page at a time.
 select i.invoice_id, i.series || '-' || lpad(i.number::text, greatest(7, length(i.number::text)), '0')
            as number,
-       i.issued_at, i.resource_id, i.kind, i.period, s.status, i.gross, s.paid, i.currency, i.due_at
+       i.issued_at, i.resource_id, i.kind, i.period, s.status, i.gross, s.paid, s.credited, i.currency, i.due_at
 from invoice i join invoice_state s using (invoice_id)
 where i.account_id = $1
   and (i.issued_at, i.invoice_id) < (coalesce($2::timestamptz, 'infinity'), coalesce($3::text, ''))
@@ -41,7 +47,7 @@ limit $4;
 -- A resource's invoices, newest first, a page at a time.
 select i.invoice_id, i.series || '-' || lpad(i.number::text, greatest(7, length(i.number::text)), '0')
            as number,
-       i.issued_at, i.resource_id, i.kind, i.period, s.status, i.gross, s.paid, i.currency, i.due_at
+       i.issued_at, i.resource_id, i.kind, i.period, s.status, i.gross, s.paid, s.credited, i.currency, i.due_at
 from resource r
 join invoice i on i.account_id = r.account_id and i.resource_id = r.resource_id
 join invoice_state s using (invoice_id)
@@ -54,7 +60,7 @@ limit $4;
 -- An order's invoices, newest first, a page at a time.
 select i.invoice_id, i.series || '-' || lpad(i.number::text, greatest(7, length(i.number::text)), '0')
            as number,
-       i.issued_at, i.resource_id, i.kind, i.period, s.status, i.gross, s.paid, i.currency, i.due_at
+       i.issued_at, i.resource_id, i.kind, i.period, s.status, i.gross, s.paid, s.credited, i.currency, i.due_at
 from invoice i join invoice_state s using (invoice_id)
 where i.order_id = $1 and i.kind = 'prepaid'
   and (i.issued_at, i.invoice_id) < (coalesce($2::timestamptz, 'infinity'), coalesce($3::text, ''))

@@ -13,12 +13,17 @@ from shared.messages.billing import PaymentCollect, PaymentConfirmed, PaymentFai
 from shared.messages.invoicing import (
     AccountOverdue,
     AccountSettled,
+    InvoiceCredited,
     InvoicePaid,
     InvoicePartiallyPaid,
 )
 from shared.messages.notifications import NotificationRequested
 from shared.messages.scheduler import TickDay
-from shared.messages.upstream import InvoicePaymentRecorded, InvoicePaymentRequested
+from shared.messages.upstream import (
+    InvoiceCreditRequested,
+    InvoicePaymentRecorded,
+    InvoicePaymentRequested,
+)
 from tests.builders import said
 from tests.integration.invoicing.house import (
     Invoicing,
@@ -206,6 +211,78 @@ async def test_sales_record_a_bank_transfer_with_a_note_once(invoicing: Invoicin
         "paid at the counter",
         300_000,
     )
+
+
+def _credit(invoice_id: str, amount: int, name: str) -> InvoiceCreditRequested:
+    return said(
+        InvoiceCreditRequested(
+            credit_note_id=name,
+            invoice_id=invoice_id,
+            account_id="acc-1",
+            amount=amount,
+            reason="an hour without network",
+            requested_by="support",
+        ),
+        at=SOON,
+    )
+
+
+async def test_a_credit_note_names_its_invoice_and_takes_off_what_is_outstanding(
+    invoicing: Invoicing,
+) -> None:
+    invoice_id = await _one_invoice(invoicing)
+    answers = await invoicing.hear(_credit(invoice_id, 110_000, "cn-1"))
+    (note,) = of_type(answers, InvoiceCredited)
+    assert (note.number, note.net, note.vat) == ("2026A-0000001-C1", 100_000, 10_000)
+    assert (note.outstanding, note.given_back) == (190_000, 0)
+    assert of_type(answers, RefundToCredit) == []
+    (collect,) = of_type(await invoicing.hear(_asked(invoice_id)), PaymentCollect)
+    assert collect.amount == 190_000
+    await invoicing.hear(_confirmed(collect))
+    assert await _state(invoicing) == (190_000, 0, "paid")
+
+
+async def test_what_is_credited_after_it_was_paid_goes_back_as_credit(
+    invoicing: Invoicing,
+) -> None:
+    invoice_id = await _one_invoice(invoicing)
+    (collect,) = of_type(await invoicing.hear(_asked(invoice_id, 250_000)), PaymentCollect)
+    await invoicing.hear(_confirmed(collect))
+    answers = await invoicing.hear(_credit(invoice_id, 80_000, "cn-1"))
+    assert [one.amount for one in of_type(answers, RefundToCredit)] == [30_000]
+    assert await _state(invoicing) == (250_000, 0, "paid")
+    assert await invoicing.hear(_credit(invoice_id, 80_000, "cn-1")) == []
+
+
+async def test_credit_notes_never_exceed_their_invoice(invoicing: Invoicing) -> None:
+    invoice_id = await _one_invoice(invoicing)
+    answers = await invoicing.hear(
+        *(_credit(invoice_id, 200_000, name) for name in ("cn-1", "cn-2"))
+    )
+    assert refused(answers) == ["exceeds_invoice"]
+    assert len(of_type(answers, InvoiceCredited)) == 1
+    assert refused(await invoicing.hear(_credit(invoice_id, 7, "cn-1"))) == ["id_reused"]
+    results = await asyncio.gather(
+        *(invoicing.hear(_credit(invoice_id, 60_000, f"at-once-{n}")) for n in range(3))
+    )
+    everything = [one for some in results for one in some]
+    assert len(of_type(everything, InvoiceCredited)) == 1
+    with pytest.raises(asyncpg.CheckViolationError):
+        await invoicing.rows("update invoice_state set credited = gross + 1")
+    with pytest.raises(asyncpg.RestrictViolationError):
+        await invoicing.rows("delete from credit_note")
+
+
+async def test_a_payment_under_way_for_what_is_then_credited_goes_back(
+    invoicing: Invoicing,
+) -> None:
+    invoice_id = await _one_invoice(invoicing)
+    (collect,) = of_type(await invoicing.hear(_asked(invoice_id)), PaymentCollect)
+    await invoicing.hear(_credit(invoice_id, 300_000, "cn-1"))
+    assert await _state(invoicing) == (0, 300_000, "paid")
+    answers = await invoicing.hear(_confirmed(collect))
+    assert [one.amount for one in of_type(answers, RefundToCredit)] == [300_000]
+    assert await _state(invoicing) == (0, 0, "paid")
 
 
 async def test_somebody_elses_invoice_can_not_be_paid(invoicing: Invoicing) -> None:
