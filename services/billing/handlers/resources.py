@@ -52,7 +52,12 @@ async def resource_changed(events: Sequence[ResourceEvent], db: Connection) -> l
     await _save_pieces(applied, before, db)
     refunds = await _conclude(applied, db)
     said += [_refund(refund, event) for refund, event in refunds]
-    said += [_notice(one.event) for one in applied if one.event.type in _NOTICES]
+    amounts = {(refund.order_id, refund.item_id): refund.amount for refund, _ in refunds}
+    said += [
+        _notice(one.event, amounts.get((one.event.order_id or "", one.event.item_id or ""), 0))
+        for one in applied
+        if one.event.type in _NOTICES
+    ]
     return said
 
 
@@ -187,7 +192,7 @@ def _refund(refund: Refund, cause: Message) -> RefundToCredit:
     ).because(cause, key=refund.item_id)
 
 
-def _notice(event: ResourceEvent) -> NotificationRequested:
+def _notice(event: ResourceEvent, refunded: int) -> NotificationRequested:
     return NotificationRequested(
         account_id=event.account_id,
         template=_NOTICES[event.type],
@@ -196,6 +201,7 @@ def _notice(event: ResourceEvent) -> NotificationRequested:
             "product": event.product,
             "name": event.name,
             "ends_at": event.ends_at.isoformat() if event.ends_at else None,
+            "refunded": refunded,
             "automatic": event.order_id is not None and renewals.is_renewal(event.order_id),
         },
     ).because(event)
