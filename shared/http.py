@@ -2,8 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 import uvicorn
@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 
 _CONNECTIONS: Final = 200
 _KEEP_ALIVE_S: Final = 5
+_LAST_ANSWERS_S: Final = 10
 
 
 @asynccontextmanager
@@ -30,6 +31,7 @@ async def serving(app: Starlette, port: int | None) -> AsyncIterator[None]:
             lifespan="off",
             limit_concurrency=_CONNECTIONS,
             timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=_LAST_ANSWERS_S,
         )
         server = _Server(config)
         task = asyncio.create_task(server.serve(sockets=[listening]))
@@ -41,5 +43,7 @@ async def serving(app: Starlette, port: int | None) -> AsyncIterator[None]:
 
 
 class _Server(uvicorn.Server):
-    def install_signal_handlers(self) -> None:
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
         """Signals are the worker's."""
+        yield

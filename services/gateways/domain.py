@@ -23,6 +23,7 @@ class Payment:
     payment_id: str
     account_id: str
     amount: int
+    currency: str
     method: PaymentMethod
     gateway: str
     requested_at: datetime

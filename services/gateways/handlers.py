@@ -40,6 +40,7 @@ def _payment(request: PaymentRequested) -> Payment:
         payment_id=request.payment_id,
         account_id=request.account_id,
         amount=request.amount,
+        currency=request.currency,
         method=request.method,
         gateway=settings().gateway,
         requested_at=request.time,

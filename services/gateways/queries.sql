@@ -1,10 +1,10 @@
 -- name: append_payments
 -- Note payments that are asked for; those that come back are new.
-insert into payment (payment_id, account_id, amount, method, gateway, requested_at, pay_until,
+insert into payment (payment_id, account_id, amount, currency, method, gateway, requested_at, pay_until,
                      cause_source, cause_id, correlation_id, traceparent)
-select * from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[],
-                     $6::timestamptz[], $7::timestamptz[], $8::text[], $9::text[], $10::text[],
-                     $11::text[])
+select * from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[],
+                     $7::timestamptz[], $8::timestamptz[], $9::text[], $10::text[], $11::text[],
+                     $12::text[])
 on conflict (payment_id) do nothing
 returning payment_id;
 
@@ -32,7 +32,7 @@ with claimed as (
     )
     returning gateway, order_id, kind, failures
 )
-select c.kind, c.failures, o.order_id, o.attempt, p.payment_id, p.account_id, p.amount, p.method,
+select c.kind, c.failures, o.order_id, o.attempt, p.payment_id, p.account_id, p.amount, p.currency, p.method,
        p.gateway, p.requested_at, p.pay_until
 from claimed c
 join gateway_order o using (gateway, order_id)
@@ -50,7 +50,7 @@ delete from errand where gateway = $1 and order_id = $2 and kind = $3 returning 
 
 -- name: lock_order
 -- An order with its payment and what asked for it, held; and the payment's latest attempt.
-select o.order_id, o.attempt, p.payment_id, p.account_id, p.amount, p.method, p.gateway,
+select o.order_id, o.attempt, p.payment_id, p.account_id, p.amount, p.currency, p.method, p.gateway,
        p.requested_at, p.pay_until, p.cause_source, p.cause_id, p.correlation_id, p.traceparent,
        (select max(attempt) from gateway_order l where l.payment_id = p.payment_id) as latest
 from gateway_order o join payment p using (payment_id)
@@ -63,7 +63,7 @@ update gateway_order set url = $3, next_query_at = $4 where gateway = $1 and ord
 
 -- name: lock_due_orders
 -- Orders of which nothing was told by their time, held; those that are being told of are passed over.
-select o.order_id, o.attempt, p.payment_id, p.account_id, p.amount, p.method, p.gateway,
+select o.order_id, o.attempt, p.payment_id, p.account_id, p.amount, p.currency, p.method, p.gateway,
        p.requested_at, p.pay_until
 from gateway_order o join payment p using (payment_id)
 where o.next_query_at <= $1

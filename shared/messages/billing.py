@@ -46,6 +46,7 @@ class PaymentRequested(Message):
     invoice_id: Id | None = None
     account_id: Id
     amount: PositiveAmount
+    currency: CurrencyCode = "VND"
     method: PaymentMethod
     pay_until: Time | None = None
 

@@ -31,7 +31,7 @@ from tests.system.shop import assert_audit_is_clean, catalogue, customer, fetch,
 
 MINUTE = timedelta(minutes=1)
 LINK_VALIDITY = timedelta(days=3)
-KEY: Final = SecretStr("a key for demos")
+KEY: Final = SecretStr("a key for the demo")
 TOLD: Final = ("succeeded", "failed", "expired")
 
 
@@ -44,7 +44,7 @@ class Shop:
         self.port = free_port()
         self.settings = stand_in.environment() | {
             "gateways_port": str(self.port),
-            "gateway_lease_s": "1",
+            "gateway_lease_s": "4",
             "gateway_longest_pause_s": "0.2",
             "simulated_gateway_key": KEY.get_secret_value(),
         }

@@ -89,6 +89,7 @@ def _requested(payment: Payment, cause: Message) -> PaymentRequested:
         invoice_id=payment.invoice_id,
         account_id=payment.account_id,
         amount=payment.gateway_amount or payment.amount,
+        currency=payment.currency,
         method=payment.method,
         pay_until=payment.pay_until,
     ).because(cause, key=payment.payment_id)

@@ -2,8 +2,12 @@
 
 import hmac
 from hashlib import sha256
+from typing import Annotated
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
+
+Key = Annotated[SecretStr, Field(min_length=12)]
+"""Never an empty one, under which everybody could sign."""
 
 
 def signature(key: SecretStr, text: str) -> str:

@@ -16,7 +16,7 @@ from services.gateways.adapters.gateway import (
     Page,
     Reply,
 )
-from services.gateways.adapters.signing import is_signed, signature
+from services.gateways.adapters.signing import Key, is_signed, signature
 from services.gateways.domain import Answer, Failed, GatewayOrder, Succeeded
 from shared.ids import derived_id
 from shared.messages.model import Id, PositiveAmount, Time
@@ -74,7 +74,7 @@ class SimulatedGateway(BaseSettings):
     outcome: Literal["waits", "pays", "fails"] = "waits"
     delay_ms: Annotated[int, Field(ge=0, le=3_600_000)] = 0
     payments: Annotated[int, Field(ge=1, le=10)] = 1
-    key: SecretStr | None = None
+    key: Key | None = None
 
     def order_id(self, payment_id: str, attempt: int, at: datetime) -> str:  # noqa: ARG002
         """The payment's own id: no order is ever asked for anew."""

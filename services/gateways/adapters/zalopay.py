@@ -9,7 +9,7 @@ from typing import Annotated, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.gateways.adapters.gateway import (
@@ -23,12 +23,13 @@ from services.gateways.adapters.gateway import (
     Page,
     Reply,
 )
-from services.gateways.adapters.signing import is_signed, signature
+from services.gateways.adapters.signing import Key, is_signed, signature
 from services.gateways.domain import Answer, Failed, GatewayOrder, Succeeded
 from shared.money import MAX_AMOUNT
 
 _ZONE: Final = ZoneInfo("Asia/Ho_Chi_Minh")
 """An order's id begins with its date in Vietnam, by which ZaloPay reconciles."""
+_CURRENCY: Final = "VND"
 _SHORTEST_S: Final = 300
 _LONGEST_S: Final = 2_592_000
 """Between these an order may expire, in seconds."""
@@ -43,6 +44,10 @@ _ILLEGAL_DATA: Final = -401
 _NO_ANSWERS: Final = frozenset({-401, -402, -429, -500, -999})
 """Why a query failed itself: wrong data or signature, too many requests, broken, maintained. They
 say nothing of the order."""
+_UNDECIDED: Final = frozenset({-54, -101})
+"""Too old to be asked for, which it may be before its end, and not found: our own end decides."""
+
+_INCONCLUSIVE: Final = _NO_ANSWERS | _UNDECIDED
 
 _REPLIES: Final[dict[CallbackVerdict, tuple[int, str]]] = {
     "taken": (1, "success"),
@@ -102,8 +107,8 @@ class ZaloPay(BaseSettings):
     )
 
     app_id: int
-    key1: SecretStr
-    key2: SecretStr
+    key1: Key
+    key2: Key
     endpoint: str = "https://openapi.zalopay.vn"
 
     def order_id(self, payment_id: str, attempt: int, at: datetime) -> str:
@@ -116,6 +121,8 @@ class ZaloPay(BaseSettings):
     ) -> Created:
         """`/v2/create`. The user is a hash of the account: ZaloPay need not know more."""
         payment = order.payment
+        if payment.currency != _CURRENCY:
+            return Declined("currency_not_supported", payment.requested_at)
         user = blake2b(payment.account_id.encode(), digest_size=16).hexdigest()
         # ZaloPay refuses an order whose time is not now.
         app_time = int(datetime.now(UTC).timestamp() * 1_000)
@@ -158,10 +165,10 @@ class ZaloPay(BaseSettings):
         match response.return_code:
             case code if code == _SUCCESS and response.zp_trans_id and response.amount:
                 return Succeeded(order.order_id, str(response.zp_trans_id), response.amount, at)
-            case code if code == _FAIL and response.sub_return_code not in _NO_ANSWERS:
+            case code if code == _FAIL and response.sub_return_code not in _INCONCLUSIVE:
                 reason = f"zalopay_{abs(response.sub_return_code)}"
                 return Failed(order.order_id, order.order_id, reason, at)
-            case code if code == _PROCESSING:
+            case code if code == _PROCESSING or response.sub_return_code in _UNDECIDED:
                 return None
         raise GatewayUnavailable(_codes(response))
 

@@ -4,6 +4,7 @@ create table payment (
     payment_id     text primary key,
     account_id     text not null,
     amount         bigint not null check (amount > 0),
+    currency       text not null,
     method         text not null,
     gateway        text not null,
     requested_at   timestamptz not null,

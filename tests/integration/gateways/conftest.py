@@ -103,10 +103,10 @@ async def office(
 ) -> AsyncIterator[Office]:
     """The gateways, of which ZaloPay is the chosen one."""
     environment = stand_in.environment() | {
-        "gateway_lease_s": "0.3",
+        "gateway_lease_s": "10",
         "gateway_longest_pause_s": "0.05",
         "gateways_url": "https://till.example.com/",
-        "simulated_gateway_key": "a key for demos",
+        "simulated_gateway_key": "a key for the demo",
     }
     for name, value in environment.items():
         monkeypatch.setenv(f"CLOUDTILL_{name.upper()}", value)

@@ -16,7 +16,10 @@ MINUTE = timedelta(minutes=1)
 
 
 def requested(
-    payment_id: str = "pay-1", amount: int = 250_000, method: PaymentMethod = "gateway"
+    payment_id: str = "pay-1",
+    amount: int = 250_000,
+    method: PaymentMethod = "gateway",
+    currency: str = "VND",
 ) -> PaymentRequested:
     """Billing asks for money."""
     return said(
@@ -25,6 +28,7 @@ def requested(
             order_id="ord-1",
             account_id="acc-1",
             amount=amount,
+            currency=currency,
             method=method,
             pay_until=UNTIL,
         ),

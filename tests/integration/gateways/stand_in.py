@@ -89,6 +89,10 @@ class StandIn:
         """Nobody paid, and nobody can any more."""
         self.orders[order_id].state = "expired"
 
+    def fail(self, order_id: str) -> None:
+        """Somebody tried to pay and could not."""
+        self.orders[order_id].state = "failed"
+
     def callback(self, order_id: str, *, key: str = KEY2, **changed: Any) -> bytes:
         """The callback of a paid order, signed."""
         order = self.orders[order_id]
@@ -153,6 +157,8 @@ class StandIn:
             return {"return_code": 2, "sub_return_code": -101}
         if order.state == "expired":
             return {"return_code": 2, "sub_return_code": -54}
+        if order.state == "failed":
+            return {"return_code": 2, "sub_return_code": -63}
         if order.paid_at is None:
             return {"return_code": 3, "is_processing": False}
         return {

@@ -108,6 +108,16 @@ async def test_an_order_that_zalopay_will_never_take_fails_at_once(
     assert await office.said(PaymentLinkReady) == []
 
 
+async def test_an_amount_that_is_not_in_dong_is_never_asked_of_zalopay(
+    office: Office, stand_in: StandIn
+) -> None:
+    await office.handle(requested(currency="USD"))
+    await office.work()
+    (failure,) = await office.said(GatewayPaymentFailed)
+    assert (failure.reason, failure.time) == ("currency_not_supported", NOON)
+    assert stand_in.asked == []
+
+
 async def test_an_order_that_zalopay_can_not_take_now_waits(
     office: Office, stand_in: StandIn
 ) -> None:

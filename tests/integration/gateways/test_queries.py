@@ -36,15 +36,28 @@ async def test_a_payment_whose_callback_was_lost_is_found_by_asking(
     assert stand_in.asked.count(("query", order_id)) == 2
 
 
-async def test_an_order_that_expired_at_zalopay_fails_the_payment(
+async def test_an_order_too_old_to_be_asked_for_is_left_to_its_own_end(
+    office: Office, stand_in: StandIn
+) -> None:
+    """ZaloPay says so of an order after two days, though it may still be paid on the third."""
+    order_id = await open_order(office, stand_in, requested())
+    stand_in.expire(order_id)
+    for after in (6 * MINUTE, 60 * MINUTE):
+        await office.handle(tick(after))
+        await office.work()
+    assert stand_in.asked.count(("query", order_id)) == 2
+    assert await office.said(GatewayPaymentFailed) == []
+
+
+async def test_an_order_that_failed_at_zalopay_fails_the_payment(
     office: Office, stand_in: StandIn
 ) -> None:
     order_id = await open_order(office, stand_in, requested())
-    stand_in.expire(order_id)
+    stand_in.fail(order_id)
     await office.handle(tick(6 * MINUTE))
     await office.work()
     (failure,) = await office.said(GatewayPaymentFailed)
-    assert (failure.payment_id, failure.reason) == ("pay-1", "zalopay_54")
+    assert (failure.payment_id, failure.reason) == ("pay-1", "zalopay_63")
 
 
 async def test_a_late_payment_is_still_looked_for_a_day_after_its_time(
@@ -78,7 +91,7 @@ async def test_a_query_that_is_refused_says_nothing_of_the_payment(
         await office.until(asked_twice)
         assert await office.said(GatewayPaymentFailed) == []
         stand_in.rejected = None
-        stand_in.expire(order_id)
+        stand_in.fail(order_id)
         await office.work()
     assert len(await office.said(GatewayPaymentFailed)) == 1
 

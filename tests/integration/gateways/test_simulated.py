@@ -14,7 +14,7 @@ from tests.builders import NOON
 from tests.integration.gateways.conftest import Office
 from tests.integration.gateways.scenes import requested
 
-KEY = SecretStr("a key for demos")
+KEY = SecretStr("a key for the demo")
 
 
 @pytest.fixture

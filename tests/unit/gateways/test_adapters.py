@@ -29,7 +29,7 @@ def _read_anew() -> Iterator[None]:
 
 
 def _zalopay() -> ZaloPay:
-    return ZaloPay(app_id=7, key1=SecretStr("one"), key2=SecretStr("two"))
+    return ZaloPay(app_id=7, key1=SecretStr("the first key"), key2=SecretStr("the second key"))
 
 
 def test_a_signature_is_hmac_sha256_in_hexadecimal() -> None:
@@ -76,23 +76,33 @@ def test_a_callback_is_read_as_it_was_signed() -> None:
             "something_new": {"nested": True},
         }
     )
-    body = json.dumps({"data": data, "mac": signature(SecretStr("two"), data), "type": 1})
+    body = json.dumps(
+        {"data": data, "mac": signature(SecretStr("the second key"), data), "type": 1}
+    )
     at = datetime.fromtimestamp(1_793_620_800, UTC)
     assert _zalopay().parse_callback(body.encode()) == Succeeded("261102_x", "99", 5_000, at)
-    agreement = json.dumps({"data": data, "mac": signature(SecretStr("two"), data), "type": 2})
+    agreement = json.dumps(
+        {"data": data, "mac": signature(SecretStr("the second key"), data), "type": 2}
+    )
     with pytest.raises(adapters.MalformedCallback):
         _zalopay().parse_callback(agreement.encode())
 
 
 def test_keys_show_nowhere() -> None:
-    gateway = ZaloPay(app_id=7, key1=SecretStr("first-key"), key2=SecretStr("second-key"))
-    assert "-key" not in f"{gateway!r} {gateway} {gateway.model_dump_json()}"
+    gateway = ZaloPay(
+        app_id=7, key1=SecretStr("some-secret-key"), key2=SecretStr("other-secret-key")
+    )
+    assert "secret-key" not in f"{gateway!r} {gateway} {gateway.model_dump_json()}"
 
 
 def test_a_gateway_without_its_settings_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("APP_ID", "KEY1", "KEY2"):
         monkeypatch.delenv(f"CLOUDTILL_ZALOPAY_{name}", raising=False)
     assert "zalopay" not in adapters.gateways()
+    monkeypatch.setenv("CLOUDTILL_ZALOPAY_APP_ID", "7")
+    monkeypatch.setenv("CLOUDTILL_ZALOPAY_KEY1", "a key that is long enough")
+    monkeypatch.setenv("CLOUDTILL_ZALOPAY_KEY2", "")
+    adapters.gateways.cache_clear()
     with pytest.raises(UnknownGateway, match="zalopay"):
         gateway_of("zalopay")
     assert gateway_of("simulated") is gateway_of("simulated")

@@ -14,7 +14,7 @@ _VALIDITIES = st.timedeltas(min_value=MINUTE, max_value=timedelta(days=7))
 
 
 def _payment(validity: timedelta = timedelta(days=3)) -> Payment:
-    return Payment("pay-1", "acc-1", 100, "on_behalf", "zalopay", NOON, NOON + validity)
+    return Payment("pay-1", "acc-1", 100, "VND", "on_behalf", "zalopay", NOON, NOON + validity)
 
 
 def _queries(payment: Payment) -> list[datetime]:
