@@ -188,7 +188,7 @@ async def test_march_has_the_minutes_that_its_time_zone_gives_it(
     invoicing: Invoicing, monkeypatch: pytest.MonkeyPatch, zone: str, minutes: int
 ) -> None:
     in_zone: Any = Settings(billing_time_zone=zone)
-    for module in ("month", "resources", "payments"):
+    for module in ("month", "resources", "automatic"):
         monkeypatch.setattr(f"services.invoicing.handlers.{module}.settings", lambda: in_zone)
     assert settings_of_process().billing_time_zone == "Asia/Ho_Chi_Minh"
     await invoicing.hear(registered(), product(), price(43_200))
