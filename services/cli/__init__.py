@@ -37,7 +37,7 @@ _UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
 def main() -> None:
     """Run the program: exit 0, 1 where it could not do what it should, 2 where it made no sense."""
     try:
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name="cloudtill")
         sys.stdout.flush()
     except _UsageError as error:
         errors.print(_one_line_of(error))

@@ -97,7 +97,7 @@ def audit(
         print_checks(checks)
     if wrong:
         ids = sum(len(check.wrong) for check in wrong)
-        raise Failure(f"{len(wrong)} of {len(checks)} checks found {ids} things that are wrong")
+        raise Failure(f"{len(wrong)} of {len(checks)} checks failed; ids that are wrong: {ids}")
 
 
 def print_checks(checks: Sequence[Check]) -> None:

@@ -118,6 +118,17 @@ where (s.gross, s.paid) is distinct from (
     v.gross, case v.kind when 'prepaid' then greatest(v.gross, 0) else coalesce(p.paid, 0) end
 ) or s.paid > greatest(v.gross, 0);
 
+-- name: credits_add_up
+-- 11.6 What was credited of an invoice is the sum of its credit notes, and never more than it.
+select s.invoice_id as id,
+       format('gross %s, credited %s, credit notes %s', s.gross, s.credited, coalesce(c.amount, 0))
+           as detail,
+       null::timestamptz as since, null::text as correlation_id
+from invoicing.invoice_state s
+left join (select invoice_id, sum(amount) as amount from invoicing.credit_note group by 1) c
+    using (invoice_id)
+where s.credited <> coalesce(c.amount, 0) or s.credited > greatest(s.gross, 0);
+
 -- name: invoice_collections
 -- 11.1 What is reserved of an invoice is what is being collected for it.
 select s.invoice_id as id,

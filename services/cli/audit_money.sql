@@ -162,3 +162,15 @@ from (
 ) i
 group by i.resource_id
 having sum(i.back) > sum(i.paid);
+
+-- name: gateway_answers_arrived
+-- 11.1 All money that a gateway said it took is known to billing.
+select a.gateway || '/' || a.gateway_reference as id,
+       format('%s taken for %s', a.amount, p.payment_id) as detail,
+       a.recorded_at as since, coalesce(p.correlation_id, p.cause_id) as correlation_id
+from gateways.gateway_answer a
+join gateways.gateway_order o using (gateway, order_id)
+join gateways.payment p using (payment_id)
+left join billing.gateway_receipt g using (gateway, gateway_reference)
+where a.outcome = 'succeeded'
+  and (g.payment_id, g.amount) is distinct from (p.payment_id, a.amount);

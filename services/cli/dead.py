@@ -60,9 +60,10 @@ def list_(
 
 
 async def _list(service: str | None, reason: str | None, limit: int) -> list[tuple[str, Row]]:
+    chosen = _chosen(service)
     async with database() as db:
         found: list[tuple[str, Row]] = []
-        for name in _chosen(service):
+        for name in chosen:
             async with schema(db, name):
                 rows = await dead_letters.list_dead_letters(db, reason=reason, limit=limit)
             found += ((name, row) for row in rows)

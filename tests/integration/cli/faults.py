@@ -216,6 +216,28 @@ _MONEY: Final = (
         ),
     ),
     Fault(
+        "credits_add_up",
+        _INVOICE_OF_WEB,
+        (
+            f"""update invoicing.invoice_state set credited = 1
+                where invoice_id = '{_INVOICE_OF_WEB}'""",
+        ),
+    ),
+    Fault(
+        "invoice_refunds_arrived",
+        "credited-planted",
+        (
+            f"""insert into invoicing.credit_note (credit_note_id, invoice_id, position, account_id,
+                    amount, net, vat, given_back, refund_id, credited_before, credited_after,
+                    reason, requested_by, at)
+                values ('planted', '{_INVOICE_OF_WEB}', 1, 'an', 10, 10, 0, 10, 'credited-planted',
+                        0, 10, 'planted', 'nobody', now())""",
+            f"""update invoicing.invoice_state set credited = 10
+                where invoice_id = '{_INVOICE_OF_WEB}'""",
+        ),
+        "credited",
+    ),
+    Fault(
         "invoice_collections",
         _INVOICE_OF_WEB,
         (
@@ -225,6 +247,21 @@ _MONEY: Final = (
         ),
     ),
     Fault("invoice_payments_agree", "lost", _payment_of_invoice("lost", paid=700)),
+    Fault(
+        "gateway_answers_arrived",
+        "zalopay/taken",
+        (
+            """insert into gateways.payment (payment_id, account_id, amount, currency, method,
+                   gateway, requested_at, pay_until, cause_source, cause_id)
+               values ('payment-lost', 'an', 500, 'VND', 'gateway', 'zalopay', now(),
+                   now() + interval '1 day', 'planted', 'planted')""",
+            """insert into gateways.gateway_order (gateway, order_id, payment_id, attempt)
+               values ('zalopay', 'planted', 'payment-lost', 1)""",
+            """insert into gateways.gateway_answer (gateway, gateway_reference, outcome, order_id,
+                   amount, at)
+               values ('zalopay', 'taken', 'succeeded', 'planted', 500, now())""",
+        ),
+    ),
 )
 
 _ORDERS: Final = (

@@ -1,0 +1,166 @@
+"""What support sees of a house that has played everything."""
+
+from typing import Any
+
+import pytest
+
+from tests.program import Cloudtill, program
+
+
+@pytest.fixture
+def cloudtill(
+    played_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Cloudtill:
+    """The program before the played database."""
+    return program(monkeypatch, capsys, database_url=played_url)
+
+
+def test_an_account_is_shown_with_all_that_it_has(cloudtill: Cloudtill) -> None:
+    shown = cloudtill("show", "account", "an", "--json").json
+    assert (shown["account_id"], shown["user_type"]) == ("an", "prepaid")
+    assert [one["balance"] for one in shown["wallets"]] == [1_680_000]
+    assert {one["order_id"] for one in shown["orders"]} == {"ord-web", "ord-two", "ord-del"}
+    assert {one["resource_id"] for one in shown["resources"]} == {"web", "good", "worse"}
+    assert len(shown["payments"]) == 2
+    assert len(shown["invoices"]) == 2
+
+
+def test_an_order_is_shown_with_how_each_item_ended(cloudtill: Cloudtill) -> None:
+    shown = cloudtill("show", "order", "ord-two", "--json").json
+    assert shown["state"] == "partially_completed"
+    assert [(one["item_id"], one["outcome"], one["refunded"]) for one in shown["items"]] == [
+        ("good", "done", None),
+        ("worse", "failed", 100_000),
+    ]
+    assert [one["amount"] for one in shown["refunds"]] == [100_000]
+    assert [one["gross"] for one in shown["invoices"]] == [180_000]
+
+
+def test_a_resource_is_shown_with_its_configuration_readable(cloudtill: Cloudtill) -> None:
+    shown = cloudtill("show", "resource", "web", "--json").json
+    assert shown["components"] == [
+        {"sku": "image", "quantity": "1"},
+        {"sku": "disk", "quantity": "1"},
+    ]
+    assert [one["paid"] for one in shown["term"]] == [230_000]
+    assert "image x 1, disk x 1" in cloudtill("show", "resource", "web").out
+
+
+def test_a_postpaid_resource_is_shown_with_its_use(cloudtill: Cloudtill) -> None:
+    shown = cloudtill("show", "resource", "extra", "--json").json
+    (stretch,) = shown["usage"]
+    assert stretch["started_at"] == "2026-10-03T00:00:00+00:00"
+    assert stretch["components"] == [{"sku": "disk", "quantity": "1"}]
+    assert [one["action"] for one in shown["requests"]] == ["create", "delete"]
+
+
+def test_a_payment_is_shown_with_how_it_ended(cloudtill: Cloudtill) -> None:
+    shown = cloudtill("show", "payment", "payment-ord-poor", "--json").json
+    assert (shown["state"], shown["reason"]) == ("failed", "insufficient_credit")
+
+
+def test_an_invoice_is_shown_by_its_id_or_its_number(cloudtill: Cloudtill) -> None:
+    (listed, *_) = cloudtill("show", "invoices", "gate", "--json").json["invoices"]
+    by_id = cloudtill("show", "invoice", listed["invoice_id"], "--json").json
+    assert cloudtill("show", "invoice", listed["number"], "--json").json == by_id
+    assert [one["amount"] for one in by_id["lines"]] == [180_000]
+
+
+def test_a_run_is_shown_with_its_totals_by_currency(cloudtill: Cloudtill) -> None:
+    shown = cloudtill("show", "run", "2026-10", "--json").json
+    assert (shown["invoices"], shown["quarantined"]) == (2, 0)
+    (total,) = shown["totals"]
+    assert (total["currency"], total["invoices"]) == ("VND", 2)
+    assert total["net"] + total["vat"] == total["gross"]
+    assert "{" not in cloudtill("show", "run", "2026-10").out
+
+
+def test_use_of_a_month_is_shown_up_to_its_end(cloudtill: Cloudtill) -> None:
+    shown = cloudtill("show", "usage", "chi", "--period", "2026-10", "--json").json
+    assert {one["resource_id"]: one["used_to"] for one in shown["usage"]} == {
+        "extra": "2026-10-20T00:00:00+00:00",
+        "shop": "2026-10-31T17:00:00+00:00",
+    }
+    later = cloudtill("show", "usage", "chi", "--period", "2026-11", "--json").json
+    assert [one["resource_id"] for one in later["usage"]] == ["shop"]
+
+
+@pytest.mark.parametrize(
+    ("what", "rows", "id_"),
+    [
+        ("orders", "orders", "order_id"),
+        ("payments", "payments", "payment_id"),
+        ("invoices", "invoices", "invoice_id"),
+        ("resources", "resources", "resource_id"),
+        ("wallet", "credit_history", "position"),
+    ],
+)
+@pytest.mark.parametrize("limit", [1, 2])
+def test_pages_follow_each_other_to_the_last_without_gap_or_repeat(
+    cloudtill: Cloudtill, what: str, rows: str, id_: str, limit: int
+) -> None:
+    everything = cloudtill("show", what, "an", "--json").json
+    assert everything["next_page"] is None
+    seen: list[Any] = []
+    after: list[str] = []
+    while True:
+        page = cloudtill("show", what, "an", "--limit", str(limit), "--json", *after).json
+        assert 0 < len(page[rows]) <= limit
+        seen += page[rows]
+        if page["next_page"] is None:
+            break
+        after = ["--page", page["next_page"]]
+    assert seen == everything[rows]
+    assert len({one[id_] for one in seen}) == len(seen) > 1
+
+
+@pytest.mark.parametrize(
+    ("what", "token"),
+    [("orders", "x~y"), ("orders", "2026-01-01~ord-1"), ("wallet", "9" * 30), ("wallet", "x")],
+)
+def test_a_token_of_no_page_is_refused(cloudtill: Cloudtill, what: str, token: str) -> None:
+    answer = cloudtill("show", what, "an", "--page", token)
+    assert answer.code == 2
+    assert token in answer.complaint
+
+
+def test_a_page_says_how_the_next_is_shown(cloudtill: Cloudtill) -> None:
+    shown = cloudtill("show", "orders", "an", "--limit", "1").out
+    (following,) = [line for line in shown.splitlines() if line.startswith("more: ")]
+    assert following.startswith("more: cloudtill show orders an --limit 1 --page ")
+
+
+def test_an_empty_list_says_so(cloudtill: Cloudtill) -> None:
+    assert "Payments: none" in cloudtill("show", "payments", "poor").out
+    assert cloudtill("show", "payments", "poor", "--json").json["payments"] == []
+
+
+@pytest.mark.parametrize(
+    "what",
+    ["account", "order", "resource", "payment", "wallet", "invoice", "run", "usage", "orders"],
+)
+def test_what_does_not_exist_is_said_in_one_line(cloudtill: Cloudtill, what: str) -> None:
+    answer = cloudtill("show", what, "nobody")
+    assert answer.code == 1
+    assert "nobody" in answer.complaint
+
+
+def test_the_audit_answers_scripts_with_json(cloudtill: Cloudtill) -> None:
+    answer = cloudtill("audit", "--settle", "0", "--json")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.json["ok"] is True
+    assert all(check["wrong"] == [] for check in answer.json["checks"])
+
+
+def test_nothing_is_coloured_where_nobody_looks(cloudtill: Cloudtill) -> None:
+    assert "\x1b" not in cloudtill("audit").out
+    assert "\x1b" not in cloudtill("show", "account", "an").out
+
+
+def test_the_dead_letters_of_all_services_are_listed(cloudtill: Cloudtill) -> None:
+    (letter,) = cloudtill("dead", "list", "--json").json
+    assert (letter["id"], letter["reason"]) == ("nonsense", "unknown_invoice")
+    shown = cloudtill("dead", "show", letter["name"], "--json").json
+    assert '"no-such-invoice"' in shown["body"]
+    assert shown["properties"]["message_id"] == "nonsense"
+    assert "no-such-invoice" in cloudtill("dead", "show", letter["name"]).out
