@@ -298,10 +298,11 @@ def _hold_told(decided: DecidedChange) -> WalletHeld | WalletReleased | WalletDe
 async def money_moved(messages: Sequence[Message], db: Connection) -> list[Said]:
     """Handle whatever moves or holds money, type by type, with all wallets locked before.
 
-    Locked once and in one order for the whole group, so that two workers never wait for each
-    other in a circle.
+    Locked in one order for all types of the group, so that two workers never wait for each other
+    in a circle; a handler alone locks its own.
     """
-    await store.lock_wallets(db, _wallets_of(messages))
+    if len({type(message) for message in messages}) > 1:
+        await store.lock_wallets(db, _wallets_of(messages))
     said: list[Said] = []
     for types, handle in MONEY_MOVERS:
         if mine := [message for message in messages if isinstance(message, types)]:

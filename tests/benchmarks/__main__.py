@@ -6,61 +6,68 @@ import json
 import os
 import platform
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from rich.console import Console
-from rich.table import Table
 
 from shared.database import connect
-from tests.benchmarks import hop
+from tests.benchmarks import hop, postings
+from tests.benchmarks.timing import Timing, best_of, compare
 
 _ROUNDS = 3
 
 
 def main() -> None:
-    """Run the benchmarks, print a table, write JSON."""
+    """Run the benchmarks, print tables, write JSON."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--messages", type=int, default=10_000, help="a contender and round")
     parser.add_argument("--rounds", type=int, default=_ROUNDS, help="the best of which counts")
     parser.add_argument("--out", type=Path, default=Path(".local/bench.json"))
     options = parser.parse_args()
-    result = _hop(options.messages, options.rounds)
+    result = {
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+        "hop": _hop(options.messages, options.rounds),
+        "postings_spread": _postings(postings.SPREAD, options.messages, options.rounds),
+        "postings_hot": _postings(postings.HOT, options.messages, options.rounds),
+        "load": os.getloadavg(),
+    }
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(
-        json.dumps({"python": platform.python_version(), "hop": result}, indent=2)
-    )
+    options.out.write_text(json.dumps(result, indent=2))
     Console().print(f"written to {options.out}")
 
 
 def _hop(messages: int, rounds: int) -> list[dict[str, Any]]:
-    best: dict[str, hop.Timing] = {}
+    timings: list[Timing] = []
     for _ in range(rounds):
-        for timing in _in_own_database(messages):
-            if timing.name not in best or timing.rate > best[timing.name].rate:
-                best[timing.name] = timing
-    ours = best["cloudtill worker"].rate
-    table = Table(title=f"The hop: {messages:,} messages, the best of {rounds} rounds")
-    for column in ("", "messages/s", "cloudtill is", "goal"):
-        table.add_column(column, justify="left" if not column else "right")
-    rows: list[dict[str, Any]] = []
-    for name, timing in best.items():
-        goal = hop.GOALS.get(name)
-        ratio = round(ours / timing.rate, 2)
-        rows.append({"name": name, "rate": round(timing.rate), "ratio": ratio, "goal": goal})
-        table.add_row(name, f"{timing.rate:,.0f}", f"{ratio}x", f"{goal}x" if goal else "")
-    Console().print(table)
-    return rows
+        with _own_database() as url:
+            timings += hop.measure(os.environ["CLOUDTILL_AMQP_URL"], url, messages)
+    title = f"The hop: {messages:,} messages, the best of {rounds} rounds"
+    return compare(title, "cloudtill worker", hop.GOALS, best_of(timings))
 
 
-def _in_own_database(messages: int) -> list[hop.Timing]:
+def _postings(accounts: int, count: int, rounds: int) -> list[dict[str, Any]]:
+    timings: list[Timing] = []
+    with _own_database() as url:
+        asyncio.run(postings.prepare(url))
+        for _ in range(rounds):
+            timings += postings.measure(url, accounts, count)
+    title = f"Wallet postings on {accounts:,} accounts, the best of {rounds} rounds"
+    return compare(title, postings.OURS, postings.GOALS[accounts], best_of(timings))
+
+
+@contextmanager
+def _own_database() -> Iterator[str]:
+    """The URL of a new, empty database."""
     admin = os.environ["CLOUDTILL_DATABASE_URL"]
     name = f"bench_{uuid.uuid4().hex[:8]}"
     asyncio.run(_execute(admin, f"create database {name}"))
     try:
-        url = urlsplit(admin)._replace(path=f"/{name}").geturl()
-        return hop.measure(os.environ["CLOUDTILL_AMQP_URL"], url, messages)
+        yield urlsplit(admin)._replace(path=f"/{name}").geturl()
     finally:
         asyncio.run(_execute(admin, f"drop database {name} with (force)"))
 

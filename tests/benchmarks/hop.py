@@ -4,7 +4,6 @@ import asyncio
 import time
 import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 import uvloop
 from aio_pika.abc import AbstractConnection
@@ -19,6 +18,7 @@ from shared.settings import Settings
 from shared.worker import Worker
 from tests.benchmarks import yardsticks
 from tests.benchmarks.hop_service import SERVICE
+from tests.benchmarks.timing import Timing
 from tests.builders import said
 
 _SINK = "hop.sink"
@@ -47,19 +47,6 @@ GOALS = {
     "b: a transaction a message": 4.0,
     "c: FastStream, no database": 2.0,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """How long a contender took for `messages` messages."""
-
-    name: str
-    messages: int
-    seconds: float
-
-    @property
-    def rate(self) -> float:
-        return self.messages / self.seconds
 
 
 def measure(amqp_url: str, database_url: str, messages: int) -> list[Timing]:

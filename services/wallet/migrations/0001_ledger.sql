@@ -8,7 +8,6 @@ create table wallet (
     held       bigint not null default 0 check (held >= 0),
     transfers  bigint not null default 0 check (transfers >= 0),
     primary key (account_id, wallet),
-    unique (account_id, wallet, currency),
     check (balance >= held),
     check (transfers > 0 or balance = 0)
 ) with (fillfactor = 70);
@@ -32,7 +31,6 @@ create table transfer (
     recorded_at    timestamptz not null default now(),
     primary key (kind, transfer_id),
     unique (account_id, wallet, position),
-    foreign key (account_id, wallet, currency) references wallet (account_id, wallet, currency),
     check ((debit_side = 'wallet') <> (credit_side = 'wallet')),
     check (balance_after = balance_before + case when credit_side = 'wallet' then amount else -amount end),
     check (position > 1 or balance_before = 0)
@@ -91,57 +89,62 @@ create trigger hold_change_is_append_only before update or delete or truncate on
 
 -- A wallet's balance is the sum of its transfers (domain 11.1), by induction: each transfer begins
 -- where the one before it ended, the first at 0, and the wallet stands where its last one ended.
--- A position is taken once, so two workers can't both continue from the same place.
+-- A position is taken once, so two workers can't both continue from the same place. Each transfer
+-- has a wallet, of its currency; wallets are never deleted, so this needs no foreign key.
 -- Checked a statement at a time, not a row at a time: a posting moves wallets and appends
--- transfers in one statement, of which these triggers see the end.
-create function transfers_continue() returns trigger language plpgsql as $$
+-- transfers in one statement, of which these triggers see the end. Single rows are looked up
+-- by subqueries through indexes, so that the time does not grow with the ledger.
+create function transfers_continue() returns trigger language plpgsql set enable_seqscan = off as $$
 declare
     broken text;
 begin
     select format('%s/%s at %s', a.account_id, a.wallet, a.position) into broken
     from added a
-    left join transfer t on t.account_id = a.account_id and t.wallet = a.wallet
-                        and t.position = a.position - 1
-    where a.position > 1 and t.balance_after is distinct from a.balance_before
+    where a.position > 1
+      and a.balance_before is distinct from (
+          select t.balance_after from transfer t
+          where t.account_id = a.account_id and t.wallet = a.wallet and t.position = a.position - 1)
     limit 1;
     if found then
         raise exception 'a transfer does not begin where the one before it ended: %', broken
             using errcode = 'integrity_constraint_violation';
     end if;
-    select format('%s/%s', w.account_id, w.wallet) into broken
-    from (select distinct on (account_id, wallet) account_id, wallet, position, balance_after
-          from added order by account_id, wallet, position desc) a
-    join wallet w using (account_id, wallet)
-    where w.transfers <> a.position or w.balance <> a.balance_after
+    select format('%s/%s', a.account_id, a.wallet) into broken
+    from (select account_id, wallet, max(position) as position, min(currency) as currency,
+                 max(currency) as other_currency
+          from added group by account_id, wallet) a
+    where (select w.transfers = a.position and w.currency = a.currency
+              and w.currency = a.other_currency
+           from wallet w where w.account_id = a.account_id and w.wallet = a.wallet) is not true
     limit 1;
     if found then
-        raise exception 'a wallet does not stand where its last transfer ended: %', broken
-            using errcode = 'integrity_constraint_violation';
+        raise exception 'a wallet of this currency does not stand where its last transfer ended: %',
+            broken using errcode = 'integrity_constraint_violation';
     end if;
     return null;
 end $$;
 create trigger transfers_continue after insert on transfer referencing new table as added
     for each statement execute function transfers_continue();
 
-create function wallet_stands() returns trigger language plpgsql as $$
+create function wallets_stand() returns trigger language plpgsql set enable_seqscan = off as $$
 declare
     broken text;
 begin
     select format('%s/%s', c.account_id, c.wallet) into broken
-    from changed c
-    left join transfer last on last.account_id = c.account_id and last.wallet = c.wallet
-                           and last.position = c.transfers
-    where c.transfers > 0 and last.balance_after is distinct from c.balance
-       or exists (select from transfer later where later.account_id = c.account_id
-                  and later.wallet = c.wallet and later.position = c.transfers + 1)
+    from changed c join before b using (account_id, wallet)
+    where (c.transfers, c.balance) <> (b.transfers, b.balance)
+      and (select t.position = c.transfers and t.balance_after = c.balance
+           from transfer t where t.account_id = c.account_id and t.wallet = c.wallet
+           order by t.position desc limit 1) is not true
     limit 1;
     if found then
         raise exception 'a wallet does not stand where its last transfer ended: %', broken
             using errcode = 'integrity_constraint_violation';
     end if;
     select format('%s/%s', c.account_id, c.wallet) into broken
-    from changed c
-    where c.held <> (select coalesce(sum(h.amount), 0) from hold h
+    from changed c join before b using (account_id, wallet)
+    where c.held <> b.held
+      and c.held <> (select coalesce(sum(h.amount), 0) from hold h
                      where h.account_id = c.account_id and h.wallet = c.wallet)
     limit 1;
     if found then
@@ -150,13 +153,20 @@ begin
     end if;
     return null;
 end $$;
-create trigger new_wallet_stands after insert on wallet referencing new table as changed
-    for each statement execute function wallet_stands();
-create trigger wallet_stands after update on wallet referencing new table as changed
-    for each statement execute function wallet_stands();
+create trigger wallets_stand after update on wallet
+    referencing old table as before new table as changed
+    for each statement execute function wallets_stand();
+
+create function new_wallet_is_empty() returns trigger language plpgsql as $$
+begin
+    raise exception 'a new wallet is empty' using errcode = 'integrity_constraint_violation';
+end $$;
+create trigger new_wallet_is_empty before insert on wallet
+    for each row when (new.balance <> 0 or new.held <> 0 or new.transfers <> 0)
+    execute function new_wallet_is_empty();
 
 -- What a wallet holds is the sum of its holds.
-create function holds_add_up() returns trigger language plpgsql as $$
+create function holds_add_up() returns trigger language plpgsql set enable_seqscan = off as $$
 declare
     broken text;
 begin
@@ -177,18 +187,20 @@ create trigger new_holds_add_up after insert on hold referencing new table as ch
 create trigger holds_add_up after update on hold referencing new table as changed
     for each statement execute function holds_add_up();
 
--- A hold stays with the account it was opened for, and is set to 0 instead of deleted.
-create function hold_stays() returns trigger language plpgsql as $$
+-- Wallets and holds stay whose they are, and are emptied instead of deleted.
+create function refuse_move() returns trigger language plpgsql as $$
 begin
-    raise exception 'a hold stays where it is' using errcode = 'restrict_violation';
+    raise exception '% stays whose it is', tg_table_name using errcode = 'restrict_violation';
 end $$;
 create trigger hold_is_kept before delete or truncate on hold
-    for each statement execute function hold_stays();
+    for each statement execute function refuse_move();
 create trigger hold_stays before update of hold_id, account_id, wallet on hold
     for each row when ((old.hold_id, old.account_id, old.wallet)
                        is distinct from (new.hold_id, new.account_id, new.wallet))
-    execute function hold_stays();
+    execute function refuse_move();
+create trigger wallet_is_kept before delete or truncate on wallet
+    for each statement execute function refuse_move();
 create trigger wallet_stays before update of account_id, wallet, currency on wallet
     for each row when ((old.account_id, old.wallet, old.currency)
                        is distinct from (new.account_id, new.wallet, new.currency))
-    execute function hold_stays();
+    execute function refuse_move();

@@ -100,7 +100,7 @@ async def test_a_transfer_that_continues_the_ledger_and_moves_its_wallet_is_take
         ),
         pytest.param(
             posting(transfer(currency="USD")),
-            asyncpg.ForeignKeyViolationError,
+            asyncpg.IntegrityConstraintViolationError,
             id="another currency than the wallet's",
         ),
         pytest.param(
@@ -127,7 +127,12 @@ async def test_a_transfer_that_continues_the_ledger_and_moves_its_wallet_is_take
         pytest.param(
             "truncate transfer", asyncpg.RestrictViolationError, id="the ledger truncated"
         ),
-        pytest.param("delete from wallet", asyncpg.ForeignKeyViolationError, id="a wallet deleted"),
+        pytest.param("delete from wallet", asyncpg.RestrictViolationError, id="a wallet deleted"),
+        pytest.param(
+            transfer(position=1, before=0, after=10).replace("'acc-1'", "'acc-9'"),
+            asyncpg.IntegrityConstraintViolationError,
+            id="a transfer without a wallet",
+        ),
         pytest.param(
             "update wallet set currency = 'USD'",
             asyncpg.RestrictViolationError,
@@ -136,7 +141,7 @@ async def test_a_transfer_that_continues_the_ledger_and_moves_its_wallet_is_take
         pytest.param(
             "insert into wallet (account_id, wallet, currency, balance, transfers)"
             " values ('acc-2', 'credit', 'VND', 5, 0)",
-            asyncpg.CheckViolationError,
+            asyncpg.IntegrityConstraintViolationError,
             id="a new wallet with a balance from nowhere",
         ),
         pytest.param(

@@ -1,0 +1,51 @@
+"""What is measured, and how it is shown: as ratios against yardsticks of the same run."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long a contender took for `count` messages or postings."""
+
+    name: str
+    count: int
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        return self.count / self.seconds
+
+
+def best_of(timings: Iterable[Timing]) -> dict[str, Timing]:
+    """The quickest timing of each contender."""
+    best: dict[str, Timing] = {}
+    for timing in timings:
+        if timing.name not in best or timing.rate > best[timing.name].rate:
+            best[timing.name] = timing
+    return best
+
+
+def compare(
+    title: str, ours: str, goals: dict[str, float], best: dict[str, Timing]
+) -> list[dict[str, Any]]:
+    """Print a table of what `ours` is against each of the others.
+
+    Returns:
+        The same as rows for JSON.
+    """
+    table = Table(title=title)
+    for column in ("", "a second", "cloudtill is", "goal"):
+        table.add_column(column, justify="left" if not column else "right")
+    rows: list[dict[str, Any]] = []
+    for name, timing in best.items():
+        goal = goals.get(name)
+        ratio = round(best[ours].rate / timing.rate, 2)
+        rows.append({"name": name, "rate": round(timing.rate), "ratio": ratio, "goal": goal})
+        table.add_row(name, f"{timing.rate:,.0f}", f"{ratio}x", f"{goal}x" if goal else "")
+    Console().print(table)
+    return rows
