@@ -171,6 +171,7 @@ select a.gateway || '/' || a.gateway_reference as id,
 from gateways.gateway_answer a
 join gateways.gateway_order o using (gateway, order_id)
 join gateways.payment p using (payment_id)
-left join billing.gateway_receipt g using (gateway, gateway_reference)
+left join billing.gateway_receipt g
+    on g.gateway = a.gateway and g.gateway_reference = a.gateway_reference
 where a.outcome = 'succeeded'
   and (g.payment_id, g.amount) is distinct from (p.payment_id, a.amount);
