@@ -14,6 +14,7 @@ from services.billing.handlers.catalogue import (
 from services.billing.handlers.gateway import gateway_payment_failed, gateway_payment_succeeded
 from services.billing.handlers.orders import order_placed
 from services.billing.handlers.payments import (
+    invoice_paid,
     payment_collect,
     wallet_credited,
     wallet_debited,
@@ -23,7 +24,12 @@ from services.billing.handlers.renewals import renewals_due, resource_auto_renew
 from services.billing.handlers.resources import provisioning_failed, resource_changed
 from services.billing.handlers.ticks import remind, tick_minute
 from shared.messages.billing import PaymentCollect, RemindersDue, RenewalsDue
-from shared.messages.invoicing import AccountOverdue, AccountSettled
+from shared.messages.invoicing import (
+    AccountOverdue,
+    AccountSettled,
+    InvoicePaid,
+    InvoicePartiallyPaid,
+)
 from shared.messages.provisioning import (
     ProvisioningFailed,
     ResourceConverted,
@@ -79,6 +85,8 @@ HANDLERS: Handlers = {
     GatewayPaymentSucceeded: gateway_payment_succeeded,
     GatewayPaymentFailed: gateway_payment_failed,
     PaymentCollect: payment_collect,
+    InvoicePaid: invoice_paid,
+    InvoicePartiallyPaid: invoice_paid,
     ResourceAutoRenewSet: resource_auto_renew_set,
     OrderPlaced: order_placed,
     RenewalsDue: renewals_due,

@@ -20,6 +20,7 @@ from shared.messages.billing import (
     PaymentRequested,
     WrittenPaymentConfirmed,
 )
+from shared.messages.invoicing import InvoicePaid, InvoicePartiallyPaid
 from shared.messages.notifications import NotificationRequested
 from shared.messages.wallet import WalletCharge, WalletCredited, WalletDebited, WalletDeclined
 
@@ -122,6 +123,14 @@ async def payment_collect(commands: Sequence[PaymentCollect], db: Connection) ->
                 command,
             )
     return said + await request(list(payments.values()), db)
+
+
+async def invoice_paid(
+    payments: Sequence[InvoicePaid | InvoicePartiallyPaid], db: Connection
+) -> list[Said]:
+    """Put into the payment history what Sales recorded: other payments are there already."""
+    await store.append_recorded_payments(db, payments)
+    return []
 
 
 async def wallet_debited(debits: Sequence[WalletDebited], db: Connection) -> list[Said]:

@@ -188,6 +188,19 @@ create table payment_outcome (
 create trigger payment_outcome_is_append_only before update or delete or truncate
     on payment_outcome for each statement execute function refuse_change();
 
+-- Payments of invoices that were made elsewhere and that Sales recorded, for the payment history.
+create table recorded_payment (
+    payment_id  text primary key,
+    account_id  text not null,
+    invoice_id  text not null,
+    amount      bigint not null check (amount > 0),
+    at          timestamptz not null,
+    recorded_at timestamptz not null default now()
+);
+create index recorded_payment_of_account on recorded_payment (account_id, at desc, payment_id);
+create trigger recorded_payment_is_append_only before update or delete or truncate
+    on recorded_payment for each statement execute function refuse_change();
+
 -- What the wallet was told to take for a payment.
 create table charge (
     charge_id  text primary key,

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from services.billing.domain.payments import Payment, PaymentOutcome, Receipt
 from shared.database import Connection, Row
+from shared.messages.invoicing import InvoicePaid, InvoicePartiallyPaid
 from shared.sql import Statements
 
 sql = Statements("services.billing.store", "payments.sql")
@@ -149,6 +150,20 @@ async def find_topped_up(db: Connection, top_up_ids: Collection[str]) -> dict[st
     """The payments for which these top-ups were made, by top-up."""
     rows = await db.fetch(sql.find_topped_up, list(top_up_ids))
     return {row["top_up_id"]: row["payment_id"] for row in rows}
+
+
+async def append_recorded_payments(
+    db: Connection, payments: Sequence[InvoicePaid | InvoicePartiallyPaid]
+) -> None:
+    """Note the payments of invoices among these that were not made here."""
+    await db.execute(
+        sql.append_recorded_payments,
+        [one.payment_id for one in payments],
+        [one.account_id for one in payments],
+        [one.invoice_id for one in payments],
+        [one.amount for one in payments],
+        [one.time for one in payments],
+    )
 
 
 async def find_overdue_payments(db: Connection, at: datetime, at_most: int) -> list[str]:

@@ -83,13 +83,30 @@ select p.payment_id, p.account_id, p.order_id, p.invoice_id, p.method, p.amount,
 from payment p left join payment_outcome o using (payment_id)
 where p.payment_id = $1;
 
+-- name: append_recorded_payments
+-- Payments of invoices that are not billing's own: Sales recorded them.
+insert into recorded_payment (payment_id, account_id, invoice_id, amount, at)
+select t.payment_id, t.account_id, t.invoice_id, t.amount, t.at
+from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::timestamptz[])
+    as t (payment_id, account_id, invoice_id, amount, at)
+where not exists (select from payment p where p.payment_id = t.payment_id)
+order by t.payment_id
+on conflict (payment_id) do nothing;
+
 -- name: show_payments
 -- An account's payment history, newest first, a page at a time.
-select p.payment_id, p.order_id, p.invoice_id, p.method, o.amount, p.currency, o.at as paid_at
-from payment p join payment_outcome o using (payment_id)
-where p.account_id = $1 and o.outcome = 'confirmed'
-  and ($2::timestamptz is null or (o.at, p.payment_id) < ($2, $3::text))
-order by o.at desc, p.payment_id desc
+select payment_id, order_id, invoice_id, method, amount, currency, paid_at
+from (
+    select p.payment_id, p.order_id, p.invoice_id, p.method, o.amount, p.currency, o.at as paid_at
+    from payment p join payment_outcome o using (payment_id)
+    where p.account_id = $1 and o.outcome = 'confirmed'
+    union all
+    select r.payment_id, null, r.invoice_id, 'recorded', r.amount, a.currency, r.at
+    from recorded_payment r join account a using (account_id)
+    where r.account_id = $1
+) history
+where $2::timestamptz is null or (paid_at, payment_id) < ($2, $3::text)
+order by paid_at desc, payment_id desc
 limit $4;
 
 -- name: show_refunds

@@ -46,6 +46,7 @@ async def refused(till: Till, statement: str, *arguments: Any) -> str:
         "payment",
         "payment_outcome",
         "gateway_receipt",
+        "recorded_payment",
         "refund",
     ],
 )

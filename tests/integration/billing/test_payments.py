@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from services.billing.store import payments as store
 from shared.messages import Message, Said
 from shared.messages.billing import (
     OrderRejected,
@@ -15,6 +16,7 @@ from shared.messages.billing import (
     PaymentRequested,
     RefundToCredit,
 )
+from shared.messages.invoicing import InvoicePaid
 from shared.messages.notifications import NotificationRequested
 from shared.messages.scheduler import TickMinute
 from shared.messages.upstream import GatewayPaymentFailed, GatewayPaymentSucceeded, TopUpReceived
@@ -265,6 +267,41 @@ async def test_an_invoice_is_paid_through_a_gateway(till: Till) -> None:
     assert request.invoice_id == "inv-1"
     confirmed = one(await till.hear(succeeded("pay-1", 50_000)), PaymentConfirmed)
     assert (confirmed.invoice_id, confirmed.method) == ("inv-1", "gateway")
+
+
+def invoice_paid(payment_id: str, amount: int = 20_000, *, at: datetime = NOON) -> Message:
+    return said(
+        InvoicePaid(
+            invoice_id="inv-1",
+            account_id=ACCOUNT,
+            payment_id=payment_id,
+            amount=amount,
+            outstanding=0,
+        ),
+        at=at,
+    )
+
+
+async def test_the_payment_history_has_orders_and_invoices_and_what_sales_recorded(
+    till: Till,
+) -> None:
+    await till.open_shop()
+    await till.pay(created(item_of("image"), order_id="ord-1"))
+    charge = one(await till.hear(collect()), WalletCharge)
+    await till.hear(debited(charge))
+    recorded = invoice_paid("recorded:1", at=NOON + DAY)
+    assert await till.hear(invoice_paid("pay-1"), recorded) == []
+    assert await till.hear(recorded) == []
+    history = await store.show_payments(till.db, ACCOUNT, limit=2)
+    assert [(row["payment_id"], row["method"], row["amount"]) for row in history] == [
+        ("recorded:1", "recorded", 20_000),
+        ("payment-ord-1", "credit", 90_000),
+    ]
+    last = history[-1]
+    older = await store.show_payments(
+        till.db, ACCOUNT, before=(last["paid_at"], last["payment_id"])
+    )
+    assert [row["payment_id"] for row in older] == ["pay-1"]
 
 
 async def test_a_charge_of_somebody_else_is_none_of_billings(till: Till) -> None:
