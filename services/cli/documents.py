@@ -56,19 +56,22 @@ def document() -> dict[str, Any]:
             "description": "The messages of a cloud's billing: CloudEvents 1.0 over RabbitMQ.",
         },
         "defaultContentType": "application/cloudevents+json",
-        "channels": {one.type: _channel(one) for one in types},
+        "channels": {one.__name__: _channel(one) for one in types},
         "operations": _operations(),
         "components": {
-            "messages": {one.type: _message(one) for one in types},
+            "messages": {one.__name__: _message(one) for one in types},
             "schemas": schemas["$defs"],
         },
     }
 
 
 def _channel(message: type[Message]) -> dict[str, Any]:
+    """The routing key of a message; some have the product's name at its end."""
+    by_product = "routing_key" in vars(message)
     return {
-        "address": message.type,
-        "messages": {message.type: {"$ref": f"#/components/messages/{message.type}"}},
+        "address": f"{message.type}.{{product}}" if by_product else message.type,
+        **({"parameters": {"product": {"description": "Which product."}}} if by_product else {}),
+        "messages": {message.__name__: {"$ref": f"#/components/messages/{message.__name__}"}},
         "bindings": {
             "amqp": {
                 "is": "routingKey",
@@ -97,16 +100,23 @@ def _message(message: type[Message]) -> dict[str, Any]:
 
 
 def _operations() -> dict[str, Any]:
-    handled = {
-        f"{service.name}.handles.{message.type}": ("receive", message.type)
+    """Who says what, and who handles it."""
+    said = [
+        (message.source.rpartition("/")[2], "says", "send", message)
+        for message in MESSAGE_TYPES.values()
+    ]
+    handled = [
+        (service.name, "handles", "receive", message)
         for service in SERVICES.values()
         for message in service.handlers
-    }
-    said = {
-        f"{message.source.rpartition('/')[2]}.says.{message.type}": ("send", message.type)
-        for message in MESSAGE_TYPES.values()
-    }
+    ]
     return {
-        name: {"action": action, "channel": {"$ref": f"#/channels/{type_}"}}
-        for name, (action, type_) in (handled | said).items()
+        f"{who}_{verb}_{message.__name__}": {
+            "action": action,
+            "channel": {"$ref": f"#/channels/{message.__name__}"},
+            "messages": [{"$ref": f"#/channels/{message.__name__}/messages/{message.__name__}"}],
+        }
+        for who, verb, action, message in sorted(
+            [*said, *handled], key=lambda one: (one[0], one[1], one[3].type)
+        )
     }
