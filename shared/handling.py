@@ -6,7 +6,7 @@ put away as a dead letter; whichever it is, it is committed before anything is a
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -86,7 +86,7 @@ class Handling:
             Unfinished: if told to stop while Postgres can't be reached.
         """
         fresh, returned = self._read(deliveries)
-        passing("received")
+        passing("received", (one.type or "" for one in deliveries))
         said = await self._together(fresh)
         if returned:
             said += await self._once_more(returned)
@@ -212,15 +212,15 @@ class Handling:
             group = await self._of_open_days(group)
             async with transaction(self._connections) as db:
                 new = await self._remember(db, group.messages)
-                passing("remembered")
+                passing("remembered", _types(new))
                 answers = await self._handle(db, new)
-                passing("handled")
+                passing("handled", _types(new))
                 rows = await self._save(db, group, new, answers)
-                passing("said")
+                passing("said", _types(new))
         except DayDropped as error:
             self.days.close_all()
             raise PassingTrouble(str(error)) from error
-        passing("committed")
+        passing("committed", _types(new))
         self._count(group, new, answers)
         return rows
 
@@ -324,6 +324,10 @@ class Handling:
             metrics.PUT_AWAY.labels(name, letter.reason).inc()
         for message_type, count in Counter(one.message.type for one in new).items():
             metrics.HANDLED.labels(name, message_type).inc(count)
+
+
+def _types(received: Iterable[Received]) -> Iterator[str]:
+    return (one.message.type for one in received)
 
 
 def _unreadable(delivery: Delivery, fault: BadMessage) -> DeadLetter:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -158,7 +158,7 @@ class Relay:
         outcomes = await broker.publish_all(
             channel, [row.parcel for row in batch], self._settings.publish_timeout_s
         )
-        passing("published")
+        passing("published", (row.parcel.type for row in batch))
         done: list[int] = []
         later: list[tuple[int, float]] = []
         trouble: Exception | None = None
@@ -177,7 +177,7 @@ class Relay:
                     trouble = outcome
         if isinstance(trouble, CHANNEL_TROUBLE) and len(batch) > 1:
             self._careful.update({row.row_id for row in batch} - set(done))
-        await self._note(done, later)
+        await self._note(done, later, (row.parcel.type for row in batch))
         metrics.PUBLISHED.labels(self._service).inc(len(done))
         concluded.update(done, (row_id for row_id, _ in later))
         if isinstance(trouble, TROUBLE):
@@ -197,12 +197,14 @@ class Relay:
         )
         return delay_s
 
-    async def _note(self, done: Sequence[int], later: Sequence[tuple[int, float]]) -> None:
+    async def _note(
+        self, done: Sequence[int], later: Sequence[tuple[int, float]], types: Iterable[str]
+    ) -> None:
         """What Postgres can't note now is published once more when its lease is over."""
         with suppress(PassingTrouble):
             async with connection(self._connections) as db:
                 if done:
                     await outbox.delete(db, done)
-                    passing("deleted")
+                    passing("deleted", types)
                 if later:
                     await outbox.postpone(db, later)

@@ -94,7 +94,7 @@ class Worker:
         while group := await deliveries.take(self._settings.group_size):
             rows = await handling.conclude(group)
             await deliveries.acknowledge(group[-1])
-            passing("acknowledged")
+            passing("acknowledged", (one.type or "" for one in group))
             await self._unless_stopped(relay.hand_over(rows))
 
     async def _unless_stopped(self, waiting: Coroutine[None, None, None]) -> None:
