@@ -6,7 +6,7 @@ wallet.
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Final
 
@@ -16,13 +16,22 @@ from pydantic import SecretStr
 
 from services.gateways.adapters.simulated import SimulatedCallback
 from shared.messages import Message
-from shared.messages.billing import OrderRejected, PaymentConfirmed, PaymentRequested
+from shared.messages.billing import (
+    AccountSwitched,
+    OrderRejected,
+    PaymentConfirmed,
+    PaymentRequested,
+)
 from shared.messages.gateways import PaymentLinkReady
-from shared.messages.invoicing import InvoiceIssued
+from shared.messages.invoicing import InvoiceIssued, InvoicePaid, InvoicesIssued
 from shared.messages.notifications import NotificationRequested
 from shared.messages.provisioning import ResourceProvisioned
-from shared.messages.scheduler import TickMinute
-from shared.messages.upstream import GatewayPaymentSucceeded
+from shared.messages.scheduler import TickMinute, TickMonth
+from shared.messages.upstream import (
+    AccountSwitchRequested,
+    GatewayPaymentSucceeded,
+    InvoicePaymentRequested,
+)
 from shared.messages.wallet import WalletCredited
 from tests.builders import NOON, said
 from tests.integration.gateways.stand_in import StandIn, free_port, zalopay
@@ -30,6 +39,9 @@ from tests.system.house import House
 from tests.system.shop import assert_audit_is_clean, catalogue, customer, fetch, order, server
 
 MINUTE = timedelta(minutes=1)
+SEPTEMBER_ENDS = datetime(2026, 9, 30, 17, 0, tzinfo=UTC)
+OCTOBER_ENDS = datetime(2026, 10, 31, 17, 0, tzinfo=UTC)
+"""Midnights in Ho Chi Minh City."""
 LINK_VALIDITY = timedelta(days=3)
 KEY: Final = SecretStr("a key for the demo")
 TOLD: Final = ("succeeded", "failed", "expired")
@@ -67,9 +79,11 @@ class Shop:
             PaymentLinkReady, lambda link: link.payment_id == payment_id
         )
 
-    async def pay(self, at: datetime, amount: int | None = None) -> int:
-        """Pay on the page of the first order, and have ZaloPay call back."""
-        order_id = self.stand_in.order_of((await self.link()).url)
+    async def pay(
+        self, at: datetime, amount: int | None = None, *, payment_id: str = "payment-ord-1"
+    ) -> int:
+        """Pay on the page of a payment, and have ZaloPay call back; returns what it is answered."""
+        order_id = self.stand_in.order_of((await self.link(payment_id)).url)
         self.stand_in.pay(order_id, at, amount)
         return await self.stand_in.call_back(self.webhook("zalopay"), order_id)
 
@@ -153,6 +167,32 @@ async def test_a_link_that_nobody_used_for_three_days_ends_the_order_and_late_mo
     templates = [notice.template for notice in shop.house.heard(NotificationRequested)]
     assert "payment_became_credit" in templates
     assert not shop.house.heard(PaymentConfirmed)
+    await assert_audit_is_clean(shop.house)
+
+
+async def test_an_invoice_is_paid_through_the_gateway(shop: Shop) -> None:
+    await shop.open()
+    switch = AccountSwitchRequested(
+        account_id="acc-1", user_type="postpaid", requested_by="sales", reason="contract"
+    )
+    await shop.house.publish(said(switch, at=SEPTEMBER_ENDS - timedelta(days=10)))
+    await shop.house.wait_for(AccountSwitched)
+    await shop.house.publish(order("ord-1", [server("web", "image", days=None)], at=SEPTEMBER_ENDS))
+    await shop.house.wait_for(ResourceProvisioned)
+    await shop.house.wait_until_idle()
+    await shop.house.publish(said(TickMonth(period="2026-10"), at=OCTOBER_ENDS))
+    issued = await shop.house.wait_for(InvoicesIssued)
+    (invoice,) = issued.invoices
+    payment = InvoicePaymentRequested(
+        invoice_id=invoice.invoice_id, account_id="acc-1", method="gateway"
+    )
+    await shop.house.publish(said(payment, at=NOON))
+    asked = await shop.house.wait_for(PaymentRequested)
+    assert (asked.invoice_id, asked.amount) == (invoice.invoice_id, 93_000)
+    assert await shop.pay(NOON + MINUTE, payment_id=asked.payment_id) == 1
+    paid = await shop.house.wait_for(InvoicePaid)
+    await shop.house.wait_until_idle()
+    assert (paid.invoice_id, paid.amount, paid.outstanding) == (invoice.invoice_id, 93_000, 0)
     await assert_audit_is_clean(shop.house)
 
 

@@ -1,5 +1,6 @@
 """What ZaloPay tells by itself, signed by a stand-in: believed, noted and said once."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -35,6 +36,18 @@ async def test_a_callback_that_comes_ten_times_is_said_once(
         (await office.post(stand_in.callback(order_id))).json()["return_code"] for _ in range(10)
     ]
     assert codes == [1, *[2] * 9]
+    assert len(await office.said(GatewayPaymentSucceeded)) == 1
+
+
+async def test_callbacks_that_come_at_the_same_instant_are_said_once(
+    office: Office, stand_in: StandIn
+) -> None:
+    order_id = await open_order(office, stand_in, requested())
+    stand_in.pay(order_id, NOON + MINUTE)
+    body = stand_in.callback(order_id)
+    answers = await asyncio.gather(*(office.post(body) for _ in range(20)))
+    codes = sorted(answer.json()["return_code"] for answer in answers)
+    assert codes == [1, *[2] * 19]
     assert len(await office.said(GatewayPaymentSucceeded)) == 1
 
 
