@@ -34,6 +34,11 @@ def configure(level: str, style: str) -> None:
         ],
         cache_logger_on_first_use=True,
     )
+    hush_libraries()
+
+
+def hush_libraries() -> None:
+    """What the clients of RabbitMQ log of themselves is told better by whoever uses them."""
     for noisy in ("aio_pika", "aiormq", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
 

@@ -8,6 +8,7 @@ import typer
 
 from services.cli import audit, dead, demo, documents, publish, run, setup, show
 from services.cli.console import Failure, errors
+from shared.log import hush_libraries
 
 app = typer.Typer(
     name="cloudtill",
@@ -36,6 +37,7 @@ _UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
 
 def main() -> None:
     """Run the program: exit 0, 1 where it could not do what it should, 2 where it made no sense."""
+    hush_libraries()
     try:
         code = app(standalone_mode=False, prog_name="cloudtill")
         sys.stdout.flush()

@@ -2,7 +2,7 @@
 
 import tempfile
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +12,7 @@ from rich.text import Text
 from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
 from services.billing import store as billing
-from services.cli.audit import checked, print_checks
+from services.cli.audit import Check, checked, print_checks
 from services.cli.console import (
     Failure,
     console,
@@ -37,6 +37,7 @@ from shared.messages.scheduler import TickMonth
 from shared.periods import BillingMonth
 
 _PATIENCE_S: Final = 60.0
+_SETTLE_S: Final = 20.0
 _STYLES: Final = {
     "billing": "cyan",
     "wallet": "yellow",
@@ -110,7 +111,7 @@ async def _play(story: Story, tap: Tap) -> None:
     )
     await _until(tap, "invoice.issued", order_id=story.name("order-web"))
 
-    _title("Binh has no credit and orders the same: nothing happens but a rejection")
+    _title("Binh has no credit and orders a server: nothing happens but a rejection")
     await _say([story.registered("binh")], at=story.ago(minutes=9))
     await _say(
         [story.order("binh", "poor", [story.server("poor", "image")])], at=story.ago(minutes=3)
@@ -137,8 +138,18 @@ async def _play(story: Story, tap: Tap) -> None:
     shop = story.server("shop", "image", "disk", days=None)
     await _say([story.order("chi", "shop", [shop])], at=third)
     await _until(tap, "resource.provisioned", order_id=story.name("order-shop"))
-    await _say([TickMonth(period=str(month))], at=month.end(_zone()) + timedelta(minutes=5))
+    await _unsettled()
+    end = await _end_of_month(month, story.name("chi"))
+    await _say([end], at=month.end(_zone()) + timedelta(minutes=5))
     await _until_invoiced(tap, story.name("shop"))
+
+
+async def _end_of_month(month: BillingMonth, account_id: str) -> Message:
+    """What closes a month: its tick, or, where an earlier demo closed it, one more run for the
+    account alone, as `cloudtill tick month --account` asks for it."""
+    async with database() as db, schema(db, "invoicing"):
+        again = await invoicing.find_rerun(db, str(month), account_id)
+    return again or TickMonth(period=str(month))
 
 
 async def _say(messages: Sequence[Message], *, at: datetime) -> None:
@@ -168,12 +179,13 @@ async def _until_invoiced(tap: Tap, resource_id: str) -> None:
 
 @retry(
     retry=retry_if_result(bool),
-    stop=stop_after_delay(_PATIENCE_S),
+    stop=stop_after_delay(_SETTLE_S),
     wait=wait_fixed(0.2),
     retry_error_callback=lambda _: True,
 )
 async def _unsettled() -> bool:
-    """Wait until nothing is on its way any more, so that the tables tell the end."""
+    """Wait until nothing is on its way any more, so that what follows finds all of it; other users
+    of the same servers may have something on its way for long."""
     async with database() as db:
         return any(one.in_flight or one.wrong for one in await checked(db, timedelta(0)))
 
@@ -195,8 +207,14 @@ async def _tables(db: Connection, story: Story) -> None:
             history = await wallet.show_credit_history(db, account, "credit")
         async with schema(db, "invoicing"):
             invoices = await invoicing.show_invoices(db, account_id=account)
-        for title, rows in zip(tables, (resources, payments, history, invoices), strict=True):
-            tables[title] += ({"account": who, **_columns(title, row)} for row in reversed(rows))
+        in_time: Sequence[Iterable[Row | Mapping[str, Any]]] = (
+            resources,
+            reversed(payments),
+            reversed(history),
+            reversed(invoices),
+        )
+        for title, rows in zip(tables, in_time, strict=True):
+            tables[title] += ({"account": who, **_columns(title, row)} for row in rows)
     console.print()
     for title, rows in tables.items():
         table(title, rows)
@@ -208,10 +226,20 @@ def _columns(title: str, row: Row | Mapping[str, Any]) -> dict[str, Any]:
 
 async def _audited(db: Connection) -> None:
     checks = await checked(db, timedelta(0))
-    console.print()
-    print_checks(checks)
     if any(check.wrong for check in checks):
+        print_checks(checks)
         raise Failure("the audit found something wrong")
+    console.print(
+        f"Audit: all of {len(checks)} checks hold, such as that {_example(checks)}"
+        " (`cloudtill audit` shows each)"
+    )
+
+
+def _example(checks: Sequence[Check]) -> str:
+    """What one check is about, as a part of a sentence."""
+    title = next(check.title for check in checks if check.name == "paid_items_concluded")
+    text = title.partition(" ")[2].removesuffix(".")
+    return text[0].lower() + text[1:]
 
 
 def _zone() -> ZoneInfo:
