@@ -110,31 +110,46 @@ class Relay:
     async def _lane(self, channel: Channel) -> None:
         while True:
             batch = await self._take()
-            concluded: set[int] = set()
+            publishing = asyncio.ensure_future(self._conclude(channel, batch))
             try:
-                await self._publish(channel, batch, concluded)
-            finally:
-                await self._put_back(batch, concluded)
+                await asyncio.shield(publishing)
+            except asyncio.CancelledError:
+                # What a channel that closes says of each message must be noted: one that closed it
+                # would otherwise be tried again at once, and again.
+                await asyncio.gather(publishing, return_exceptions=True)
+                raise
+
+    async def _conclude(self, channel: Channel, batch: Sequence[OutboxRow]) -> None:
+        concluded: set[int] = set()
+        try:
+            await self._publish(channel, batch, concluded)
+        finally:
+            await self._put_back(batch, concluded)
 
     async def _take(self) -> list[OutboxRow]:
-        """The next batch, alone where an earlier batch closed its channel."""
+        """The next batch; where an earlier one closed its channel, one message that is alone in
+        flight, so that no other is taken for the culprit."""
         async with self._changed:
-            while True:
-                batch: list[OutboxRow] = []
-                size = 0
-                for _ in range(len(self._backlog)):
-                    row = self._backlog.popleft()
-                    if row.parcel.message_id in self._in_flight:
-                        self._backlog.append(row)
-                        continue
-                    self._in_flight.add(row.parcel.message_id)
-                    batch.append(row)
-                    size += len(row.parcel.body)
-                    if self._careful or len(batch) == self._batch or size > _BATCH_BYTES:
-                        break
-                if batch:
-                    return batch
+            while not (batch := self._next_batch()):
                 await self._changed.wait()
+            return batch
+
+    def _next_batch(self) -> list[OutboxRow]:
+        batch: list[OutboxRow] = []
+        size = 0
+        if self._careful and self._in_flight:
+            return batch
+        for _ in range(len(self._backlog)):
+            row = self._backlog.popleft()
+            if row.parcel.message_id in self._in_flight:
+                self._backlog.append(row)
+                continue
+            self._in_flight.add(row.parcel.message_id)
+            batch.append(row)
+            size += len(row.parcel.body)
+            if self._careful or len(batch) == self._batch or size > _BATCH_BYTES:
+                break
+        return batch
 
     async def _put_back(self, batch: Sequence[OutboxRow], concluded: set[int]) -> None:
         async with self._changed:

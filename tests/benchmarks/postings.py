@@ -26,7 +26,7 @@ from tests.benchmarks.timing import Timing
 from tests.builders import said
 
 OURS = "cloudtill wallet"
-LOCKED = "row-locked, one by one"
+LOCKED = "row-locked one by one, ten connections"
 SPREAD, HOT = 1_000, 2
 GOALS = {SPREAD: {LOCKED: 5.0}, HOT: {LOCKED: 10.0}}
 

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from shared import broker, outbox
 from shared.database import Pool
-from shared.outbox import EXCHANGE, Parcel
+from shared.outbox import EXCHANGE, OWN_QUEUE, Parcel
 from shared.relay import Relay
 from shared.settings import Settings
 from tests.integration.shared.rooms import QUICK
@@ -41,8 +41,9 @@ class PostOffice:
         self.channel = channel
 
     async def declare(self, queue: str, *keys: str, **arguments: Any) -> None:
-        """A durable queue, bound to the exchange."""
+        """A durable queue, bound to the exchange, and to the one by which it is put off."""
         await self.channel.queue_declare(queue, durable=True, arguments=arguments)
+        await self.channel.queue_bind(queue, OWN_QUEUE, queue)
         for key in keys:
             await self.channel.queue_bind(queue, EXCHANGE, key)
 
@@ -94,7 +95,8 @@ async def post_office(amqp_url: str) -> AsyncIterator[PostOffice]:
         channel = await connection.channel(publisher_confirms=False)
         underlay = await channel.get_underlay_channel()
         assert isinstance(underlay, Channel)
-        await underlay.exchange_declare(EXCHANGE, exchange_type="topic", durable=True)
+        for exchange in (EXCHANGE, OWN_QUEUE):
+            await underlay.exchange_declare(exchange, exchange_type="topic", durable=True)
         yield PostOffice(underlay)
 
 

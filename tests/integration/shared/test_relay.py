@@ -133,6 +133,8 @@ async def test_a_message_that_closes_the_channel_holds_up_no_others(
         await post(connections, parcel(1), closing, *(parcel(n) for n in range(2, 6)))
         await eventually(lambda: only_one(connections))
         assert set(await office.bodies("news", 5)) == {"1", "2", "3", "4", "5"}
+        async with connections.acquire() as db:
+            assert await db.fetchval("select failures from outbox") >= 1
 
 
 async def only_one(connections: Pool) -> bool:

@@ -1,0 +1,36 @@
+"""Only crashes count as crashes, however badly the noting of them goes."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from shared import inbox
+from shared.database import Connection
+from shared.handling import Unfinished
+from shared.inbox import MessageKey
+from shared.messages import Said
+from shared.messages.upstream import TopUpReceived
+from tests.integration.shared.rooms import delivered, room, top_up
+
+
+async def test_a_try_that_is_noted_twice_for_want_of_an_answer_counts_once(
+    database_url: str,
+) -> None:
+    keys = [MessageKey.of(top_up("a")), MessageKey.of(top_up("b"))]
+    a, b = [(key.source, key.id) for key in keys]
+    async with room(database_url) as here, here.connections.acquire() as db:
+        assert await inbox.suspect(db, keys[:1], "first") == {a: 1}
+        assert await inbox.suspect(db, keys[:1], "first") == {a: 1}
+        assert await inbox.suspect(db, keys, "second") == {a: 2, b: 1}
+        assert await inbox.suspect(db, keys, "third") == {a: 3, b: 2}
+
+
+async def test_a_worker_that_stops_unfinished_leaves_nobody_suspected(database_url: str) -> None:
+    async def in_trouble(_: Sequence[TopUpReceived], __: Connection) -> list[Said]:
+        raise ConnectionRefusedError
+
+    async with room(database_url, in_trouble) as here:
+        here.stopping.set()
+        with pytest.raises(Unfinished):
+            await here.conclude(delivered(top_up("a"), redelivered=True))
+        assert await here.fetch("select count(*) from suspect") == [0]
