@@ -5,6 +5,7 @@ put away as a dead letter; whichever it is, it is committed before anything is a
 """
 
 import asyncio
+import uuid
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -152,9 +153,8 @@ class Handling:
         unsuspected = [one for one in left if (one.key.source, one.key.id) not in suspects]
         said: list[OutboxRow] = []
         if unsuspected:
-            await self._repeating(lambda: self._suspect(unsuspected))
-            said += await self._together(Group(unsuspected))
-            await self._repeating(lambda: self._clear(unsuspected))
+            await self._suspect(unsuspected)
+            said += await self._tried(unsuspected)
         for one in left:
             if (one.key.source, one.key.id) in suspects:
                 said += await self._alone(one)
@@ -162,12 +162,21 @@ class Handling:
 
     async def _alone(self, one: Received) -> list[OutboxRow]:
         """Try a message that may kill its worker."""
-        tries = await self._repeating(lambda: self._suspect([one]))
+        tries = await self._suspect([one])
         if tries > self._settings.suspect_tries:
             letter = _put_away(one, "suspected_crash", f"{tries - 1} workers ended while trying it")
             return await self._until_reachable(Group(letters=[letter]))
-        said = await self._together(Group([one]))
-        await self._repeating(lambda: self._clear([one]))
+        return await self._tried([one])
+
+    async def _tried(self, suspected: Sequence[Received]) -> list[OutboxRow]:
+        """Try what is noted as tried, and note that the worker survived it."""
+        try:
+            said = await self._together(Group(list(suspected)))
+        except Unfinished:
+            with suppress(PassingTrouble):
+                await self._clear(suspected)
+            raise
+        await self._repeating(lambda: self._clear(suspected))
         return said
 
     async def _suspects(self, returned: Sequence[Received]) -> set[tuple[str, str]]:
@@ -175,8 +184,14 @@ class Handling:
             return await inbox.find_suspects(db, [one.key for one in returned])
 
     async def _suspect(self, tried: Sequence[Received]) -> int:
-        async with connection(self._quick) as db:
-            return max((await inbox.suspect(db, [one.key for one in tried])).values())
+        """Note that messages are being tried, once however often that is repeated."""
+        this_try = uuid.uuid4().hex
+
+        async def note() -> int:
+            async with connection(self._quick) as db:
+                return max((await inbox.suspect(db, [one.key for one in tried], this_try)).values())
+
+        return await self._repeating(note)
 
     async def _clear(self, tried: Sequence[Received]) -> None:
         async with connection(self._quick) as db:

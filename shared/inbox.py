@@ -61,10 +61,15 @@ async def find_remembered(db: Connection, keys: Collection[MessageKey]) -> set[t
     return {(row["source"], row["id"]) for row in rows}
 
 
-async def suspect(db: Connection, keys: Collection[MessageKey]) -> dict[tuple[str, str], int]:
-    """Note that messages which came back after a crash are being tried; how often each was."""
+async def suspect(
+    db: Connection, keys: Collection[MessageKey], this_try: str
+) -> dict[tuple[str, str], int]:
+    """Note that messages which came back after a crash are being tried; how often each was.
+
+    `this_try` names the try: noting it again counts nothing.
+    """
     _, sources, ids = _columns(keys)
-    rows = await db.fetch(sql.suspect, sources, ids)
+    rows = await db.fetch(sql.suspect, sources, ids, this_try)
     return {(row["source"], row["id"]): row["tries"] for row in rows}
 
 

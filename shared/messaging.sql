@@ -48,9 +48,11 @@ delete from inbox_day where day = $1 and forgotten_at is not null;
 
 -- name: suspect
 -- Note that messages which came back after a crash are being tried; how often each was.
-insert into suspect (source, id)
-select * from unnest($1::text[], $2::text[])
-on conflict (source, id) do update set tries = suspect.tries + 1
+insert into suspect (source, id, last_try)
+select source, id, $3 from unnest($1::text[], $2::text[]) as t (source, id)
+on conflict (source, id) do update
+set tries = suspect.tries + (suspect.last_try <> excluded.last_try)::integer,
+    last_try = excluded.last_try
 returning source, id, tries;
 
 -- name: find_suspects

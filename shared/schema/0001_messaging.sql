@@ -16,16 +16,17 @@ create table inbox_day (
     forgotten_at timestamptz
 );
 
--- Messages that came back after a crash and are being tried alone.
+-- Messages that came back after a crash and are being tried; `last_try` names the latest try, so
+-- that a try which is noted twice, because no answer came, counts once.
 create table suspect (
-    source text not null,
-    id     text not null,
-    tries  integer not null default 1 check (tries > 0),
+    source   text not null,
+    id       text not null,
+    tries    integer not null default 1 check (tries > 0),
+    last_try text not null,
     primary key (source, id)
 );
 
 -- What was said but is not yet confirmed by the broker: a queue, not a log.
--- An empty exchange is the default one: straight to the queue named by the routing key.
 create table outbox (
     row_id         bigint generated always as identity primary key,
     exchange       text not null,

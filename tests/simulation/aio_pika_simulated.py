@@ -270,6 +270,8 @@ class PublishingChannel(Channel):
         if fault == "channel closed because of a publish":
             self.end(ChannelNotFoundEntity("NOT_FOUND - no exchange"))
             return
+        if fault == "publish swallowed":
+            return
         queue = self._broker.route(stored.exchange, stored.routing_key)
         if fault == "publish refused" or (queue and queue.full):
             self._broker.later(self._confirm, tag, Basic.Nack(tag))

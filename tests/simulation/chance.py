@@ -18,6 +18,7 @@ STATEMENT_FAULTS: Final = (
 PUBLISH_FAULTS: Final = (
     "publish refused",
     "confirmation lost",
+    "publish swallowed",
     "publish delivered twice",
     "connection lost before a publish",
     "connection lost after a publish",

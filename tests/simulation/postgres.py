@@ -64,7 +64,7 @@ class Database:
         self.reachable = True
         self.inbox: set[tuple[date, str, str]] = set()
         self.days: set[date] = set()
-        self.suspects: dict[tuple[str, str], int] = {}
+        self.suspects: dict[tuple[str, str], tuple[int, str]] = {}
         self.outbox: dict[int, OutboxEntry] = {}
         self.balances: dict[str, int] = {}
         self.credited: set[str] = set()
@@ -167,13 +167,15 @@ class Database:
         return []
 
     async def suspect(
-        self, mine: Transaction, sources: Sequence[str], ids: Sequence[str]
+        self, mine: Transaction, sources: Sequence[str], ids: Sequence[str], this_try: str
     ) -> list[dict[str, Any]]:
         tried = []
         for key in zip(sources, ids, strict=True):
             await self._lock(mine, ("suspect", *key))
-            tries = self.suspects.get(key, 0) + 1
-            mine.on_commit.append(lambda key=key, tries=tries: self.suspects.update({key: tries}))  # type: ignore[misc]
+            before, last_try = self.suspects.get(key, (0, ""))
+            tries = before + (last_try != this_try)
+            noted = (tries, this_try)
+            mine.on_commit.append(lambda key=key, noted=noted: self.suspects.update({key: noted}))  # type: ignore[misc]
             tried.append({"source": key[0], "id": key[1], "tries": tries})
         return tried
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import Final
 
 
 class Process:
@@ -13,7 +13,10 @@ class Process:
     server on their way out does not reach it.
     """
 
-    def __init__(self, name: str, service: str) -> None:
+    def __init__(
+        self, name: str, service: str, on_death: "Callable[[Process], None]" = lambda _: None
+    ) -> None:
+        self._on_death = on_death
         self.name = name
         self.service = service
         self.dead = False
@@ -31,6 +34,7 @@ class Process:
     def die(self) -> None:
         """End at once, in the middle of whatever it does."""
         self.dead = True
+        self._on_death(self)
         for sever in list(self.severed.values()):
             sever()
         assert self.main is not None
@@ -44,6 +48,3 @@ CURRENT: Final[ContextVar[Process]] = ContextVar("process")
 def of_now() -> Process:
     """The process whose code runs."""
     return CURRENT.get()
-
-
-Factory = Callable[..., Any]

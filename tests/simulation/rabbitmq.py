@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from shared.outbox import OWN_QUEUE
 from tests.simulation.chance import Chance
 from tests.simulation.witness import Witness
 
@@ -73,7 +74,7 @@ class Broker:
 
     def route(self, exchange: str, key: str) -> Queue | None:
         """The queue for a message, if there is one."""
-        if not exchange:
+        if exchange == OWN_QUEUE:
             return self.queues.get(key)
         return None if key in self.unbound else self.bindings.get(key)
 

@@ -120,7 +120,11 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         return self.call_at(self.now + delay, callback, *args, context=context)
 
     def call_at(
-        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
     ) -> VirtualHandle:  # type: ignore[override]
         handle = VirtualHandle(callback, args, context, when)
         heapq.heappush(self._timers, (when, next(self._order), handle))

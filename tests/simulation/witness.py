@@ -154,9 +154,7 @@ class Witness:
             if not self.accepted[second, id]:
                 self.fail("what is said arrives", id)
         for service in (first, second):
-            expected = sum(
-                self.told[id].amount for owner, id in self.effects if owner == service
-            )
+            expected = sum(self.told[id].amount for owner, id in self.effects if owner == service)
             if books[service] != expected:
                 self.fail("no money is lost or made", f"{service}: {books[service]}, {expected}")
         put_away = sum(

@@ -174,7 +174,7 @@ class World:
         self._make_mischief()
 
     def _started(self, service: str, name: str) -> Slot:
-        process = Process(name, service)
+        process = Process(name, service, self._count_tries)
         worker = Worker(self._services[service], self.settings)
         context = contextvars.copy_context()
         context.run(CURRENT.set, process)
@@ -183,15 +183,18 @@ class World:
         process.main.add_done_callback(lambda _: self._ended(process))
         return Slot(service, process, worker)
 
+    def _count_tries(self, process: Process) -> None:
+        for id in process.trying:
+            self.witness.ended[process.service, id] += 1
+
     def _ended(self, process: Process) -> None:
         assert process.main is not None
         del self._processes[process]
         if self._over:
             return
-        if process.dead:
-            for id in process.trying:
-                self.witness.ended[process.service, id] += 1
-        elif error := process.main.exception():
+        if not process.dead:
+            self._count_tries(process)  # told to stop when Postgres was out of reach
+        if not process.dead and (error := process.main.exception()):
             self.witness.fail("no worker ends of itself", f"{process.name}: {error!r}")
         self.witness.note("ended", process.name, "killed" if process.dead else "in order")
         self.loop.call_later(self.chance.random.random(), self._replace, process)
