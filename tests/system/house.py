@@ -27,7 +27,7 @@ _ROOT: Final = Path(__file__).parents[2]
 _PUBLISH_S: Final = 15
 _LOOK_EVERY_S: Final = 0.02
 
-_IMPATIENT: Final = {
+IMPATIENT: Final = {
     "CLOUDTILL_LOG_FORMAT": "json",
     "CLOUDTILL_OUTBOX_LEASE_S": "1",
     "CLOUDTILL_OUTBOX_POLL_S": "0.1",
@@ -133,7 +133,7 @@ class House:
         log = self._logs / f"{'-'.join(chosen)}-{len(self._workers) + 1}.log"
         environment = {
             **{name: value for name, value in os.environ.items() if "CLOUDTILL_" not in name},
-            **_IMPATIENT,
+            **IMPATIENT,
             AMQP_URL: self.amqp_url,
             DATABASE_URL: self.database_url,
             "PYTHONPATH": str(_ROOT),
@@ -177,7 +177,7 @@ class House:
         """All messages of this type so far, each once."""
         return [message for message in self.ear.heard if isinstance(message, message_type)]
 
-    async def wait_until_idle(self, within_s: float = 60) -> None:
+    async def wait_until_idle(self, within_s: float = 60, every_s: float = _LOOK_EVERY_S) -> None:
         """Wait until nothing is left to do: all that was said is concluded, and no more is said.
 
         Messages that no service can read are not waited for: their dead letters are.
@@ -187,7 +187,7 @@ class House:
             async with asyncio.timeout(within_s):
                 while left := await self._left_to_do():
                     self._assert_alive()
-                    await asyncio.sleep(_LOOK_EVERY_S)
+                    await asyncio.sleep(every_s)
         except TimeoutError:
             raise AssertionError(f"after {within_s} s there is still work: {left}") from None
 

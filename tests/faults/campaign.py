@@ -1,0 +1,181 @@
+"""A campaign: customers order, faults strike, and at the end every book must be right."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from rich.table import Table
+
+from services.registry import SERVICES
+from tests.faults import steps
+from tests.faults.life import live_on
+from tests.faults.load import Load, shuffled
+from tests.faults.site import Site, open_site
+from tests.faults.strikes import STRIKES
+from tests.servers import Servers
+from tests.system.house import House
+
+_WORKERS_OF_A_SERVICE: Final = 2
+_KILL: Final = "worker killed"
+_RETRIES: Final = """
+    create table public.retries (service text, count bigint);
+    create function public.count_retries() returns trigger language plpgsql security definer as $$
+    begin
+        insert into public.retries
+        select tg_table_schema, count(*) from new_rows where attempt > 0 having count(*) > 0;
+        return null;
+    end $$
+"""
+_COUNTED: Final = """
+    create trigger count_retries after insert on {}.outbox
+    referencing new table as new_rows for each statement execute function public.count_retries()
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How hard a campaign is.
+
+    Attributes:
+        seed: draws everything that the machine lets us draw.
+        orders: creations.
+        kills: workers killed at random moments.
+        rounds: how often each other kind of fault strikes.
+        steps: at how many of the steps for each message type a worker dies; None: at all.
+        kinds: of faults besides kills; None: all.
+        pause_s: between two faults, at most.
+    """
+
+    seed: int
+    orders: int
+    kills: int
+    rounds: int = 1
+    steps: int | None = None
+    kinds: Sequence[str] | None = None
+    pause_s: float = 1.0
+
+
+async def campaign(servers: Servers, logs: Path, plan: Plan) -> dict[str, Any]:
+    """Run a campaign; returns its figures.
+
+    Raises:
+        AssertionError: if anything is lost, doubled, left, or wrong in the books.
+    """
+    began = time.monotonic()
+    async with open_site(servers, logs, plan.seed) as site:
+        await _count_retries(site)
+        reached = await steps.die_at_every_step(site, plan.seed, plan.steps)
+        load = Load("shop", plan.orders, random.Random(plan.seed))
+        posts = {
+            f"{service}-{number}": (service,)
+            for service in SERVICES
+            for number in range(1, _WORKERS_OF_A_SERVICE + 1)
+        }
+        async with site.staffed(posts):
+            await _under_fire(site, load, plan)
+            await site.all_recovered()
+            await live_on(site, load)
+            await site.assert_all_is_well(load.placed)
+        assert not site.failures, site.failures
+        return {
+            "seed": plan.seed,
+            "orders": len(load.placed),
+            "steps": reached,
+            **await _figures(site),
+            "seconds": round(time.monotonic() - began, 1),
+        }
+
+
+async def _under_fire(site: Site, load: Load, plan: Plan) -> None:
+    """Publish the load in pieces while faults strike, one after the other, in a drawn order."""
+    await site.publish(shuffled(load.opening(), site.chance))
+    messages = shuffled([*load.creations(), *load.changes()], site.chance)
+    kinds = [kind for kind in plan.kinds or STRIKES if kind != _KILL] * plan.rounds
+    strikes = [_KILL] * plan.kills + kinds
+    site.chance.shuffle(strikes)
+    size = -(-len(messages) // max(1, len(strikes)))
+    publishing: list[Awaitable[None]] = []
+    for number, kind in enumerate(strikes):
+        piece = messages[number * size : (number + 1) * size]
+        publishing.append(asyncio.create_task(site.publish(piece)))
+        await site.pause(0, plan.pause_s)
+        site.figures.faults[kind] += 1
+        await STRIKES[kind](site)
+        if kind == _KILL:
+            site.time_recovery(kind)
+        else:
+            await site.recovered(kind)
+    await asyncio.gather(*publishing)
+
+
+async def _count_retries(site: Site) -> None:
+    async with site.database() as db:
+        await db.execute(_RETRIES)
+        for service in SERVICES:
+            await db.execute(_COUNTED.format(service))
+
+
+async def _figures(site: Site) -> dict[str, Any]:
+    async with site.database() as db:
+        retries = {
+            row["service"]: int(row["sum"])
+            for row in await db.fetch("select service, sum(count) from retries group by 1")
+        }
+    figures = site.figures
+    return {
+        "faults": dict(figures.faults),
+        "workers_started": figures.workers_started,
+        "connections_cut": site.to_broker.cuts + site.to_postgres.cuts,
+        "messages": len(site.house.ear.heard),
+        "published_again": figures.published_again,
+        "duplicates_dropped": _duplicates(site.house),
+        "retries": retries,
+        "dead_letters": 0,
+        "longest_recovery_s": {
+            kind: round(max(times), 2) for kind, times in sorted(figures.recoveries_s.items())
+        },
+    }
+
+
+def _duplicates(house: House) -> int:
+    """Messages that came to a queue once more and changed nothing; what the broker delivered
+    again after a death is not even counted."""
+    again = 0
+    handled = {kind for service in SERVICES.values() for kind in service.handlers}
+    queues = {
+        kind: sum(kind in service.handlers for service in SERVICES.values()) for kind in handled
+    }
+    for message in house.ear.heard:
+        key = (message.envelope.source, message.envelope.id)
+        again += (house.ear.times_heard[key] - 1) * queues.get(type(message), 0)
+    return again
+
+
+def table_of(figures: dict[str, Any]) -> Table:
+    """The figures of a campaign, for people."""
+    table = Table(title=f"Faults, seed {figures['seed']}")
+    table.add_column("what")
+    table.add_column("how many", justify="right")
+    table.add_column("longest recovery, s", justify="right")
+    recoveries = figures["longest_recovery_s"]
+    for kind, times in sorted(figures["faults"].items()):
+        table.add_row(kind, f"{times:,}", str(recoveries.get(kind, "")))
+    table.add_section()
+    for name in (
+        "orders",
+        "messages",
+        "steps",
+        "workers_started",
+        "connections_cut",
+        "published_again",
+        "duplicates_dropped",
+        "dead_letters",
+        "seconds",
+    ):
+        table.add_row(name.replace("_", " "), f"{figures[name]:,}")
+    table.add_row("retries", f"{sum(figures['retries'].values()):,}")
+    return table

@@ -1,0 +1,227 @@
+"""Worker processes that start within milliseconds: forks of a process that has imported everything.
+
+`python -m tests.faults.nursery` reads one JSON object a line, each a worker to start, and writes
+one for each that started or ended. When its input ends, so do its workers. Each worker is a process
+of its own with its own environment, log and clock, and runs `cloudtill run` like any other.
+"""
+
+import asyncio
+import gc
+import importlib
+import json
+import os
+import selectors
+import signal
+import sys
+import traceback
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import Final, Never
+
+import services.gateways.settings
+import shared.settings
+from services.cli.run import run
+from shared import failpoints
+
+_ROOT: Final = Path(__file__).parents[2]
+_OURS: Final = ("services.", "shared.")
+
+
+class Worker:
+    """One forked worker process."""
+
+    def __init__(self, pid: int, names: tuple[str, ...], log: Path) -> None:
+        self.pid = pid
+        self.names = names
+        self.log = log
+        self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        """Its exit code, negative where a signal ended it."""
+
+    @property
+    def runs(self) -> bool:
+        return not self.ended.done()
+
+    def send(self, sign: signal.Signals) -> None:
+        """Send a signal; one that has ended already gets none."""
+        if self.runs:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, sign)
+
+
+class Nursery:
+    """Starts workers, and knows when they end."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._workers: dict[int, Worker] = {}
+        self._starting: list[tuple[tuple[str, ...], Path, asyncio.Future[Worker]]] = []
+
+    async def start(
+        self,
+        names: tuple[str, ...],
+        environment: Mapping[str, str],
+        log: Path,
+        skew: timedelta = timedelta(0),
+    ) -> Worker:
+        """Start a worker.
+
+        Args:
+            names: of its services.
+            environment: all of it.
+            log: where its output is added.
+            skew: by how much its clock is wrong.
+        """
+        number = len(self._starting)
+        started: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
+        self._starting.append((names, log, started))
+        order = {
+            "number": number,
+            "names": names,
+            "environment": dict(environment),
+            "log": str(log),
+            "skew_s": skew.total_seconds(),
+        }
+        assert self._process.stdin
+        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        return await started
+
+    async def listen(self) -> None:
+        """Take note of what the nursery tells, until it ends."""
+        assert self._process.stdout
+        async for line in self._process.stdout:
+            match json.loads(line):
+                case {"number": number, "pid": pid}:
+                    names, log, started = self._starting[number]
+                    self._workers[pid] = Worker(pid, names, log)
+                    started.set_result(self._workers[pid])
+                case {"pid": pid, "code": code}:
+                    self._workers.pop(pid).ended.set_result(code)
+
+
+@asynccontextmanager
+async def nursery() -> AsyncIterator[Nursery]:
+    """A nursery; all its workers are ended with the body."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", __name__),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,
+        cwd=_ROOT,
+        env={name: value for name, value in os.environ.items() if "CLOUDTILL_" not in name},
+    )
+    opened = Nursery(process)
+    listening = asyncio.create_task(opened.listen())
+    try:
+        yield opened
+    finally:
+        assert process.stdin
+        process.stdin.close()
+        await process.wait()
+        await listening
+
+
+def main() -> None:
+    """Fork workers as they are ordered."""
+    gc.collect()
+    gc.freeze()  # what all workers share is never written, so that it stays shared
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake)
+    with selectors.DefaultSelector() as selector:
+        selector.register(0, selectors.EVENT_READ)
+        selector.register(woken, selectors.EVENT_READ)
+        running: set[int] = set()
+        buffer = b""
+        while True:
+            ready = {key.fd for key, _ in selector.select()}
+            if woken in ready:
+                os.read(woken, 4096)
+                _tell_ended(running)
+            if 0 in ready:
+                read = os.read(0, 1 << 20)
+                if not read:
+                    break
+                *lines, buffer = (buffer + read).split(b"\n")
+                for line in lines:
+                    order = json.loads(line)
+                    pid = _fork(order)
+                    running.add(pid)
+                    _tell(number=order["number"], pid=pid)
+    for pid in running:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    for pid in running:
+        os.waitpid(pid, 0)
+
+
+def _tell(**what: int) -> None:
+    os.write(1, json.dumps(what).encode() + b"\n")
+
+
+def _tell_ended(running: set[int]) -> None:
+    while running:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid == 0:
+            return
+        running.discard(pid)
+        _tell(pid=pid, code=os.waitstatus_to_exitcode(status))
+
+
+def _fork(order: Mapping[str, object]) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        _become(order, run)
+    except SystemExit as end:
+        os._exit(end.code if isinstance(end.code, int) else 1)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+
+
+def _become(order: Mapping[str, object], run_workers: Callable[[list[str]], None]) -> Never:
+    """Be the worker that is ordered, in the process that was forked for it."""
+    match order:
+        case {"names": list(names), "environment": dict(environment), "log": str(log)}:
+            pass
+        case _:
+            raise ValueError("this is no order")
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.environ.clear()
+    os.environ.update(environment)
+    importlib.reload(failpoints)  # it reads the environment
+    shared.settings.settings.cache_clear()
+    services.gateways.settings.settings.cache_clear()
+    if skew_s := float(str(order["skew_s"])):
+        _set_clock_wrong(timedelta(seconds=skew_s))
+    run_workers(names)
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def _set_clock_wrong(skew: timedelta) -> None:
+    """Let every module of ours that can ask the time get a wrong answer."""
+
+    class Wrong(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + skew
+
+    for name, module in list(sys.modules.items()):
+        if name.startswith(_OURS) and getattr(module, "datetime", None) is datetime:
+            setattr(module, "datetime", Wrong)  # noqa: B010
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,313 @@
+"""Where faults are injected: servers of our own behind proxies, workers that are started again
+whenever they end, a publisher that does not give up, and a canary that tells when all works."""
+
+import asyncio
+import random
+import signal
+import time
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from services.registry import SCHEMAS, SERVICES
+from shared import broker
+from shared.broker import TROUBLE, confirming_channel
+from shared.database import TRANSIENT, Connection, connect
+from shared.messages import Message
+from shared.messages.upstream import TopUpReceived
+from shared.messages.wallet import WalletCredited
+from shared.migrations import migrate, migrations_of
+from shared.outbox import Parcel
+from tests.builders import said
+from tests.faults.nursery import Nursery, Worker, nursery
+from tests.faults.proxy import Proxy
+from tests.servers import AMQP_URL, DATABASE_URL, Servers
+from tests.servers.guarded import watched
+from tests.system.house import IMPATIENT, House, open_house
+from tests.system.shop import assert_audit_is_clean, customer
+
+_PUBLISH_S: Final = 15
+_WINDOW: Final = 500
+_RECOVER_S: Final = 120
+_SKEW_H: Final = 6
+_CANARY: Final = "canary"
+SETTINGS: Final = {
+    "CLOUDTILL_RETRY_DELAYS_S": "[0.1,0.2,0.5,1,2,2,5,5,10,10,20,20,30,30]",
+    "CLOUDTILL_REFERENCE_WAIT_S": "90",
+    "CLOUDTILL_GATEWAY_LEASE_S": "2",
+    "CLOUDTILL_GROUP_SIZE": "20",
+    "CLOUDTILL_GROUPS_AHEAD": "2",
+    "CLOUDTILL_DATABASE_SILENCE_S": "5",
+}
+"""Beyond those of a house: what faults hold up is waited for, and no fault for long."""
+
+
+@dataclass(slots=True)
+class Figures:
+    """What happened to a site."""
+
+    faults: Counter[str] = field(default_factory=Counter)
+    recoveries_s: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """How long after each kind of fault a top-up, published then, was told as credited."""
+    workers_started: int = 0
+    published: int = 0
+    published_again: int = 0
+
+
+class Site:
+    """A house under fire.
+
+    Attributes:
+        house: whose queues, database and ear these are; its workers come from the nursery.
+        chance: draws when and where faults strike.
+        failures: what must not have happened.
+    """
+
+    def __init__(self, servers: Servers, house: House, young: Nursery, logs: Path, seed: int):
+        self.servers = servers
+        self.house = house
+        self.chance = random.Random(seed)
+        self.figures = Figures()
+        self.failures: list[str] = []
+        self.to_broker = Proxy(house.amqp_url, seed)
+        self.to_postgres = Proxy(house.database_url, seed + 1)
+        self._nursery = young
+        self._logs = logs
+        self._staff: dict[str, Worker] = {}
+        self._canaries = count(1)
+        self._recovering: set[asyncio.Task[None]] = set()
+
+    @property
+    def workers(self) -> list[Worker]:
+        """Those that run now."""
+        return [worker for worker in self._staff.values() if worker.runs]
+
+    @asynccontextmanager
+    async def staffed(
+        self, posts: Mapping[str, Sequence[str]], **settings: str
+    ) -> AsyncIterator[None]:
+        """Keep workers running while the body runs, each started again whenever it is killed.
+
+        Args:
+            posts: by a name of its own, the services of each worker.
+            settings: more of `CLOUDTILL_*`, in lower case and without that.
+        """
+        keeping = [
+            asyncio.create_task(self._keep(post, tuple(names), settings))
+            for post, names in posts.items()
+        ]
+        try:
+            yield
+        finally:
+            for task in keeping:
+                task.cancel()
+            await asyncio.gather(*keeping, return_exceptions=True)
+            await self.dismiss()
+
+    async def dismiss(self) -> None:
+        """Tell all workers to stop, and wait until they have."""
+        for post, worker in self._staff.items():
+            if worker.runs:
+                worker.send(signal.SIGTERM)
+                if code := await worker.ended:
+                    self.failures.append(f"{post} was told to stop and ended with {code}")
+        self._staff.clear()
+
+    async def _keep(self, post: str, names: tuple[str, ...], settings: Mapping[str, str]) -> None:
+        while True:
+            worker = await self.start(post, names, settings)
+            code = await asyncio.shield(worker.ended)
+            if code != -9:
+                self.failures.append(f"{post} ended by itself with {code}: {worker.log}")
+
+    async def start(self, post: str, names: tuple[str, ...], settings: Mapping[str, str]) -> Worker:
+        """Start a worker behind the proxies, with a clock that is hours wrong."""
+        environment = {
+            **IMPATIENT,
+            **SETTINGS,
+            AMQP_URL: self.to_broker.url,
+            DATABASE_URL: self.to_postgres.url,
+            **{f"CLOUDTILL_{name.upper()}": value for name, value in settings.items()},
+        }
+        skew = timedelta(hours=self.chance.uniform(-_SKEW_H, _SKEW_H))
+        worker = await self._nursery.start(names, environment, self._logs / f"{post}.log", skew)
+        self._staff[post] = worker
+        self.figures.workers_started += 1
+        return worker
+
+    def kill(self, worker: Worker) -> None:
+        """End a worker in the middle of whatever it does."""
+        worker.send(signal.SIGKILL)
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        """Publish messages until the broker has confirmed each, whatever happens to it meanwhile.
+
+        What was not confirmed is published again: upstream services do no better.
+        """
+        waiting = [Parcel.of(message) for message in messages]
+        self.figures.published += len(waiting)
+        while waiting:
+            try:
+                async with broker.connected(self.house.amqp_url, "upstream") as connection:
+                    channel = await confirming_channel(connection, lambda: None)
+                    while waiting:
+                        waiting = await self._publish_some(channel, waiting)
+            except (*TROUBLE, broker.ChannelGone):
+                await asyncio.sleep(0.2)
+
+    async def _publish_some(self, channel: Any, waiting: Sequence[Parcel]) -> list[Parcel]:
+        """Publish those that come first; returns those that are still to be published."""
+        window: dict[str, Parcel] = {}
+        later: list[Parcel] = []
+        for parcel in waiting:
+            if len(window) < _WINDOW and parcel.message_id not in window:
+                window[parcel.message_id] = parcel
+            else:
+                later.append(parcel)
+        outcomes = await broker.publish_all(channel, list(window.values()), _PUBLISH_S)
+        refused = [
+            parcel
+            for parcel, outcome in zip(window.values(), outcomes, strict=True)
+            if outcome is not None
+        ]
+        self.figures.published_again += len(refused)
+        if refused and channel.is_closed:
+            raise broker.ChannelGone
+        if refused:
+            await asyncio.sleep(0.2)
+        return refused + later
+
+    async def recovered(self, after: str) -> None:
+        """Publish a top-up now, and wait until it is told as credited; note how long that took.
+
+        Raises:
+            TimeoutError: if it takes too long.
+        """
+        top_up_id = f"{_CANARY}-{next(self._canaries)}"
+        top_up = TopUpReceived(
+            top_up_id=top_up_id,
+            account_id=_CANARY,
+            amount=1,
+            gateway="bank",
+            gateway_reference=top_up_id,
+        )
+        began = time.monotonic()
+        await self.publish([said(top_up)])
+        await self.house.ear.wait_for(
+            WalletCredited, lambda credited: credited.reference == top_up_id, _RECOVER_S
+        )
+        self.figures.recoveries_s[after].append(time.monotonic() - began)
+
+    def time_recovery(self, after: str) -> None:
+        """Like `recovered`, but meanwhile the next fault may come."""
+        task = asyncio.create_task(self.recovered(after))
+        self._recovering.add(task)
+        task.add_done_callback(self._recovering.discard)
+
+    async def all_recovered(self) -> None:
+        """Wait for everything that `time_recovery` began."""
+        await asyncio.gather(*self._recovering)
+
+    async def rabbitmqctl(self, *arguments: str) -> str:
+        """Run `rabbitmqctl` on our broker."""
+        assert self.servers.broker
+        return await asyncio.to_thread(self.servers.broker.rabbitmqctl, *arguments)
+
+    @asynccontextmanager
+    async def database(self) -> AsyncIterator[Connection]:
+        """Our own connection to Postgres, past the proxy."""
+        db = await connect(self.house.database_url, wait_s=30)
+        try:
+            yield db
+        finally:
+            await db.close()
+
+    async def pause(self, at_least_s: float, at_most_s: float) -> None:
+        """Let a while pass, so that what follows strikes at any moment of the workers' work."""
+        await asyncio.sleep(self.chance.uniform(at_least_s, at_most_s))
+
+    async def conclude(self, within_s: float) -> None:
+        """Wait until all that was said is concluded and queues and outboxes are empty.
+
+        Raises:
+            AssertionError: if there is still work after that time.
+        """
+        until = time.monotonic() + within_s
+        while (left := await self._in_outboxes()) and time.monotonic() < until:
+            await asyncio.sleep(0.2)
+        await self.house.wait_until_idle(
+            within_s=max(5.0, until - time.monotonic()) if left == 0 else 1, every_s=0.5
+        )
+
+    async def _in_outboxes(self) -> int:
+        counts = " + ".join(f"(select count(*) from {one}.outbox)" for one in SERVICES)
+        try:
+            async with self.database() as db:
+                return int(await db.fetchval(f"select {counts}"))
+        except TRANSIENT:
+            return -1
+
+    async def assert_all_is_well(self, placed: set[str]) -> None:
+        """Every order is concluded, nothing is among the dead letters, and the audit is clean."""
+        async with self.database() as db:
+            states = {
+                row["order_id"]: row["state"]
+                for row in await db.fetch("select order_id, state from billing.purchase_order")
+            }
+            letters = [
+                (name, row["type"], row["reason"], row["detail"])
+                for name in SERVICES
+                for row in await db.fetch(
+                    f"select type, reason, detail from {name}.dead_letter"
+                    " where concluded_at is null"
+                )
+            ]
+        open_states = ("awaiting_payment", "provisioning")
+        unconcluded = {one: states.get(one) for one in placed if states.get(one) is None}
+        unconcluded |= {one: state for one, state in states.items() if state in open_states}
+        assert not unconcluded, f"{len(unconcluded)} orders: {dict(list(unconcluded.items())[:5])}"
+        assert not letters, f"{len(letters)} dead letters: {letters[:5]}"
+        await assert_audit_is_clean(self.house)
+        assert not self.failures, self.failures
+
+
+@asynccontextmanager
+async def open_site(servers: Servers, logs: Path, seed: int) -> AsyncIterator[Site]:
+    """A site on servers that are ours alone, with the queues and tables of all services."""
+    async with AsyncExitStack() as closing:
+        url = await new_database(servers)
+        guarded = closing.enter_context(watched())
+        house = await closing.enter_async_context(
+            open_house(list(SERVICES.values()), servers.amqp_url, url, logs, guarded)
+        )
+        young = await closing.enter_async_context(nursery())
+        site = Site(servers, house, young, logs, seed)
+        closing.enter_context(site.to_broker.serving())
+        closing.enter_context(site.to_postgres.serving())
+        await site.publish(customer(_CANARY))
+        yield site
+
+
+async def new_database(servers: Servers) -> str:
+    """The URL of a new database with the tables of all services."""
+    name = f"faults_{uuid.uuid4().hex[:12]}"
+    admin = await connect(servers.database_url, wait_s=30)
+    try:
+        await admin.execute(f"create database {name}")
+    finally:
+        await admin.close()
+    url = urlsplit(servers.database_url)._replace(path=f"/{name}").geturl()
+    db = await connect(url)
+    try:
+        for service in SCHEMAS:
+            await migrate(db, service.name, migrations_of(service.package))
+    finally:
+        await db.close()
+    return url

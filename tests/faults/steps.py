@@ -1,0 +1,110 @@
+"""A worker dies at every step of its path, for every type of message: one after the other, while
+customers do everything that there is to do."""
+
+import asyncio
+import random
+from collections.abc import Iterable
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+from services.registry import SERVICES
+from shared.failpoints import DEATH
+from shared.messages import MESSAGE_TYPES
+from tests.faults.life import live_on
+from tests.faults.load import Load, shuffled
+from tests.faults.site import Site
+
+HANDLING: Final = ("received", "remembered", "handled", "said", "committed", "acknowledged")
+"""Steps with messages of a type that the service handles."""
+RELAYING: Final = ("published", "deleted")
+"""Steps with messages of a type that the service says."""
+_ORDERS: Final = 24
+_ROUNDS_AT_MOST: Final = 12
+_NOT_SAID: Final = frozenset({"wallet.hold", "wallet.release", "reminders.due", "resources.due"})
+"""Said by a service only where more is due than one transaction takes, or by parts to come."""
+
+
+def cases_of(service: str) -> list[str]:
+    """Every step and type at which a worker of a service may die."""
+    handled = sorted(message.type for message in SERVICES[service].handlers)
+    told = sorted(
+        name
+        for name, message in MESSAGE_TYPES.items()
+        if message.source == f"/cloudtill/{service}" and name not in _NOT_SAID
+    )
+    cases = [f"{step}:{name}" for name in handled for step in HANDLING]
+    cases += [f"{step}:{name}" for name in told for step in RELAYING]
+    return cases + (["asked"] if service == "gateways" else [])
+
+
+def sampled(cases: list[str], share: int | None, chance: random.Random) -> list[str]:
+    """All cases, or a few."""
+    return cases if share is None else chance.sample(cases, min(share, len(cases)))
+
+
+async def die_at_every_step(site: Site, seed: int, at_most: int | None) -> int:
+    """Let workers die at each case, or at some of each service, until all were reached.
+
+    Args:
+        site: without workers.
+        seed: draws the customers, and the cases where not all are chosen.
+        at_most: cases of each service; None: all; 0: none.
+
+    Returns:
+        How many cases were reached.
+
+    Raises:
+        AssertionError: if a case is never reached, or the books are wrong at the end.
+    """
+    if at_most == 0:
+        return 0
+    chance = random.Random(seed)
+    left = {service: set(sampled(cases_of(service), at_most, chance)) for service in SERVICES}
+    total = sum(map(len, left.values()))
+    dying = [asyncio.create_task(_die(site, service, left[service])) for service in SERVICES]
+    placed: set[str] = set()
+    try:
+        for number in count(1):
+            load = Load(f"steps{number}", _ORDERS, chance)
+            await _live(site, load)
+            placed |= load.placed
+            if not any(left.values()) or number == _ROUNDS_AT_MOST:
+                break
+    finally:
+        for task in dying:
+            task.cancel()
+        await asyncio.gather(*dying, return_exceptions=True)
+    await site.dismiss()
+    unreached = sorted(f"{service} {case}" for service in left for case in left[service])
+    assert not unreached, f"never reached: {unreached}"
+    await site.assert_all_is_well(placed)
+    return total
+
+
+async def _live(site: Site, load: Load) -> None:
+    await site.publish(shuffled(load.opening(), site.chance))
+    await site.publish(shuffled([*load.creations(), *load.changes()], site.chance))
+    await live_on(site, load)
+
+
+async def _die(site: Site, service: str, left: set[str]) -> None:
+    """Keep one worker of a service, that dies at whichever case it comes to first."""
+    while True:
+        settings = {
+            "die_at": ",".join(sorted(left)),
+            "suspect_tries": "1000",  # it is not the messages' fault
+            "group_size": "8",
+        }
+        worker = await site.start(f"{service}-dying", (service,), settings)
+        code = await asyncio.shield(worker.ended)
+        died_at = _last_death(worker.log)
+        if code != -9 or died_at not in left:
+            site.failures.append(f"{service} ended with {code} at {died_at}: {worker.log}")
+        left.discard(died_at)
+        site.figures.faults["worker died at a step"] += 1
+
+
+def _last_death(log: Path) -> str:
+    lines: Iterable[str] = reversed(log.read_text(errors="replace").splitlines())
+    return next((line.removeprefix(DEATH) for line in lines if line.startswith(DEATH)), "")
