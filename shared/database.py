@@ -1,7 +1,8 @@
 """Postgres: one pool a worker, in the service's own schema and under its own role."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import TypeAlias
 
 import asyncpg
@@ -12,6 +13,8 @@ from tenacity import (
     stop_after_delay,
     wait_exponential_jitter,
 )
+
+from shared.settings import settings
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -70,7 +73,8 @@ async def connection(connections: Pool) -> AsyncIterator[Connection]:
     try:
         async with connections.acquire() as db:
             try:
-                yield db
+                with not_for_ever(db):
+                    yield db
             except Exception as error:
                 if is_transient(error, db):
                     raise PassingTrouble(repr(error)) from error
@@ -79,6 +83,18 @@ async def connection(connections: Pool) -> AsyncIterator[Connection]:
         raise
     except TRANSIENT as error:
         raise PassingTrouble(repr(error)) from error
+
+
+@contextmanager
+def not_for_ever(db: Connection) -> Iterator[None]:
+    """Give a connection up where the body takes too long: a network that lost it without a word
+    would have us wait for ever. Nothing is cancelled, so that a COMMIT may still happen or not."""
+    limit_s = settings().database_silence_s
+    giving_up = asyncio.get_running_loop().call_later(limit_s, db.terminate)
+    try:
+        yield
+    finally:
+        giving_up.cancel()
 
 
 @asynccontextmanager

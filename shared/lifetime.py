@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from shared.database import TRANSIENT, connect
+from shared.database import TRANSIENT, connect, not_for_ever
 from shared.migrations import migrations_of, pending
 from shared.service import Service
 
@@ -25,10 +25,11 @@ async def until_migrated(service: Service, url: str, stopping: asyncio.Event) ->
     while not stopping.is_set():
         try:
             db = await connect(url)
-            try:
-                missing = await pending(db, service.name, migrations_of(service.package))
-            finally:
-                await db.close()
+            with not_for_ever(db):
+                try:
+                    missing = await pending(db, service.name, migrations_of(service.package))
+                finally:
+                    await db.close()
             if not missing:
                 return True
             log.warning("waiting for `cloudtill migrate`", service=service.name, missing=missing)

@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     inbox_days_at_most: int = Field(1_500, ge=1, description="Days of messages, at most.")
     shutdown_s: float = Field(20, gt=0, description="How long a worker may take to stop.")
     transient_pause_s: float = Field(0.5, gt=0)
+    database_silence_s: float = Field(
+        300, gt=0, description="After which an unanswered connection to Postgres is given up."
+    )
 
 
 @cache
