@@ -6,7 +6,7 @@ from typing import cast
 
 import typer
 
-from services.cli import audit, dead, demo, documents, publish, run, setup, show
+from services.cli import audit, dead, demo, documents, publish, run, setup, show, users
 from services.cli.console import Failure, errors
 from shared.log import hush_libraries
 
@@ -23,6 +23,7 @@ app.command()(demo.demo)
 app.command()(run.run)
 app.command()(setup.migrate)
 app.add_typer(setup.topology, name="topology")
+app.add_typer(users.app, name="users")
 app.command()(publish.publish)
 app.command()(publish.tick)
 app.command()(show.show)

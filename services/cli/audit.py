@@ -124,6 +124,8 @@ async def _audit(settle: timedelta) -> list[Check]:
 async def checked(db: Connection, settle: timedelta) -> list[Check]:
     """Every check, all at the same instant, ordered by the rule that it belongs to.
 
+    Each is one pass over what it compares, so that the whole grows in step with the tables.
+
     Args:
         db: a connection that sees all schemas.
         settle: how long a message may be on its way.

@@ -17,6 +17,7 @@ from aio_pika.abc import AbstractConnection
 from aio_pika.exceptions import AMQPError
 from aiormq.exceptions import ChannelNotFoundEntity
 from pydantic import ValidationError
+from pydantic_settings.exceptions import SettingsError
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -57,6 +58,8 @@ def settings() -> Settings:
     """
     try:
         return from_environment()
+    except SettingsError as error:
+        raise Failure(_one_line(error), code=2) from None
     except ValidationError as error:
         fault = error.errors()[0]
         variable = f"CLOUDTILL_{str(fault['loc'][0]).upper()}"

@@ -13,7 +13,7 @@ from services.gateways.app import GatewayWorker
 from services.registry import SERVICES
 from services.scheduler.app import Scheduler
 from shared import log, ops
-from shared.settings import Settings
+from shared.settings import Settings, settings_of
 from shared.worker import Worker
 
 _NAMES = [*SERVICES, "scheduler"]
@@ -53,7 +53,7 @@ def _worker(name: str, shared: Settings) -> Worker | Scheduler | GatewayWorker:
 
 async def _run(names: list[str]) -> None:
     shared = settings()
-    workers = [_worker(name, shared) for name in names]
+    workers = [_worker(name, settings_of(name)) for name in names]
 
     def stop() -> None:
         for worker in workers:
