@@ -11,7 +11,7 @@ from shared.handling import Handling
 from shared.messages import Message, Said
 from shared.messages.upstream import TopUpReceived
 from shared.messages.wallet import WalletCredited
-from shared.outbox import OutboxRow
+from shared.outbox import OWN_QUEUE, OutboxRow
 from shared.service import Handler, Service
 from shared.settings import Settings
 from tests.builders import said
@@ -122,7 +122,8 @@ class Room:
         """What waits on the ladder of retries: id and attempt."""
         async with self.connections.acquire() as db:
             rows = await db.fetch(
-                "select message_id, attempt from outbox where exchange = '' order by message_id"
+                "select message_id, attempt from outbox where exchange = $1 order by message_id",
+                OWN_QUEUE,
             )
         return [(row["message_id"], row["attempt"]) for row in rows]
 
