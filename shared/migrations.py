@@ -105,6 +105,7 @@ async def _prepare(db: Connection, service: str) -> None:
                 checksum text not null,
                 applied_at timestamptz not null default now()
             )""")
+        await db.execute(f"grant select on {service}.migration to {role}")
 
 
 async def _apply(db: Connection, service: str, migration: Migration) -> None:

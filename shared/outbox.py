@@ -15,8 +15,10 @@ from shared.sql import Statements
 sql = Statements("shared", "messaging.sql")
 
 EXCHANGE: Final = "cloudtill"
-OWN_QUEUE: Final = ""
-"""The broker's default exchange: straight to the queue that the routing key names."""
+OWN_QUEUE: Final = "cloudtill.own"
+"""The exchange by which a service puts something back on its own queue, named by the routing key.
+
+Not the broker's default exchange: whoever may write to that may write to everybody's queue."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,10 @@ class Service:
     """One deployable worker.
 
     `handlers` are called in the order in which they stand: what others refer to comes first.
+    Besides its own messages it says those of others that stand in `also_says`.
     """
 
     name: str
     package: str
     handlers: Handlers
+    also_says: tuple[type[Message], ...] = ()

@@ -2,11 +2,13 @@
 
 from datetime import time
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from shared.environment import EnvironmentSettings
 
 
 def _known_zone(name: str) -> str:
@@ -14,13 +16,19 @@ def _known_zone(name: str) -> str:
     return name
 
 
-class Settings(BaseSettings):
+class Settings(EnvironmentSettings):
     """Settings that every worker and command shares. Times are in seconds, sizes in messages."""
 
-    model_config = SettingsConfigDict(env_prefix="CLOUDTILL_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="CLOUDTILL_", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
 
     amqp_url: SecretStr = SecretStr("amqp://guest:guest@localhost:5672/")
     database_url: SecretStr = SecretStr("postgresql://localhost:5432/cloudtill")
+    management_url: SecretStr = Field(
+        SecretStr("http://guest:guest@localhost:15672"),
+        description="RabbitMQ's management API, as its administrator; for `users apply` only.",
+    )
     billing_time_zone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Ho_Chi_Minh"
     invoice_due_days: int = Field(
         15, ge=0, description="Days until an invoice is due (domain 3.4)."
@@ -65,6 +73,27 @@ class Settings(BaseSettings):
     database_silence_s: float = Field(
         300, gt=0, description="After which an unanswered connection to Postgres is given up."
     )
+
+
+class ServiceAddresses(EnvironmentSettings):
+    """Where one service finds its servers, as a user of its own: `CLOUDTILL_WALLET_AMQP_URL` and
+    `CLOUDTILL_WALLET_DATABASE_URL`. Without them it is the user that all share."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    amqp_url: SecretStr | None = None
+    database_url: SecretStr | None = None
+
+    @classmethod
+    def of(cls, service: str) -> Self:
+        """Those of a service, read from the environment."""
+        return cls(_env_prefix=f"CLOUDTILL_{service.upper()}_")
+
+
+def settings_of(service: str) -> Settings:
+    """The settings of this process for one of its services."""
+    own = ServiceAddresses.of(service)
+    return settings().model_copy(update={name: one for name, one in own if one is not None})
 
 
 @cache

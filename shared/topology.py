@@ -11,7 +11,7 @@ from typing import Any, Final
 from aio_pika.abc import AbstractConnection
 from aiormq.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed
 
-from shared.outbox import EXCHANGE
+from shared.outbox import EXCHANGE, OWN_QUEUE
 from shared.service import Service
 
 DEAD_EXCHANGE: Final = "cloudtill.dead"
@@ -72,8 +72,11 @@ async def apply(connection: AbstractConnection, services: Iterable[Service]) -> 
     underlay = await channel.get_underlay_channel()
     await underlay.exchange_declare(EXCHANGE, exchange_type="topic", durable=True)
     await underlay.exchange_declare(DEAD_EXCHANGE, exchange_type="direct", durable=True)
+    await underlay.exchange_declare(OWN_QUEUE, exchange_type="topic", durable=True)
     for queue in queues:
         await underlay.queue_declare(queue.name, durable=True, arguments=queue.arguments)
+        if queue.exchange == EXCHANGE:
+            await underlay.queue_bind(queue.name, OWN_QUEUE, queue.name)
         for routing_key in queue.routing_keys:
             await underlay.queue_bind(queue.name, queue.exchange, routing_key)
     await channel.close()

@@ -3,10 +3,16 @@
 from services.gateways import worker
 from services.gateways.handlers import HANDLERS
 from services.gateways.settings import settings as own_settings
+from shared.messages.upstream import GatewayPaymentFailed, GatewayPaymentSucceeded
 from shared.service import Service
 from shared.settings import Settings
 
-SERVICE = Service(name="gateways", package="services.gateways", handlers=HANDLERS)
+SERVICE = Service(
+    name="gateways",
+    package="services.gateways",
+    handlers=HANDLERS,
+    also_says=(GatewayPaymentFailed, GatewayPaymentSucceeded),
+)
 
 
 class GatewayWorker(worker.Worker):

@@ -4,12 +4,14 @@ from functools import cache
 from typing import Annotated
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from shared.environment import EnvironmentSettings
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
-class GatewaySettings(BaseSettings):
+class GatewaySettings(EnvironmentSettings):
     """Environment variables `CLOUDTILL_GATEWAY*`. Times are in seconds, and real ones."""
 
     model_config = SettingsConfigDict(env_prefix="CLOUDTILL_", frozen=True, extra="ignore")

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from shared.outbox import OWN_QUEUE
 from tests.simulation.witness import Witness
 
 
@@ -211,7 +212,7 @@ class Database:
             entry.message_id,
             entry.attempt,
             entry.due_at,
-            not entry.exchange,
+            entry.exchange == OWN_QUEUE,
         )
         if entry.type == DOWNSTREAM:
             self._witness.tell_caused(entry.message_id, entry.body)

@@ -13,7 +13,7 @@ from shared import broker
 from shared.broker import TROUBLE, ChannelGone, Deliveries, Delivery, confirming_channel
 from shared.inbox import MessageKey
 from shared.messages import Message
-from shared.outbox import EXCHANGE, OWN_QUEUE, Parcel
+from shared.outbox import EXCHANGE, Parcel
 from shared.wire import BadMessage, parse
 
 M = TypeVar("M", bound=Message)
@@ -21,6 +21,8 @@ M = TypeVar("M", bound=Message)
 _QUEUE: Final = "ear"
 _AHEAD: Final = 1_000
 _PUBLISH_S: Final = 15
+_STRAIGHT: Final = ""
+"""The default exchange leads straight to the queue that the routing key names."""
 _MARKER: Final = "ear.marker"
 
 
@@ -62,7 +64,7 @@ class Ear:
         """Wait until everything is heard that the broker had confirmed before now."""
         marker = next(self._markers)
         parcel = Parcel(
-            exchange=OWN_QUEUE,
+            exchange=_STRAIGHT,
             routing_key=_QUEUE,
             message_id=f"marker-{marker}",
             type=_MARKER,

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from services.gateways.adapters.gateway import (
     CallbackVerdict,
@@ -18,6 +18,7 @@ from services.gateways.adapters.gateway import (
 )
 from services.gateways.adapters.signing import Key, is_signed, signature
 from services.gateways.domain import Answer, Failed, GatewayOrder, Succeeded
+from shared.environment import EnvironmentSettings
 from shared.ids import derived_id
 from shared.messages.model import Id, PositiveAmount, Time
 
@@ -53,7 +54,7 @@ class _Signed(BaseModel):
     mac: str
 
 
-class SimulatedGateway(BaseSettings):
+class SimulatedGateway(EnvironmentSettings):
     """Pays by itself, refuses, or waits for a callback, by `CLOUDTILL_SIMULATED_GATEWAY_*`.
 
     Attributes:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from services.gateways.adapters.gateway import (
     CallbackVerdict,
@@ -25,6 +25,7 @@ from services.gateways.adapters.gateway import (
 )
 from services.gateways.adapters.signing import Key, is_signed, signature
 from services.gateways.domain import Answer, Failed, GatewayOrder, Succeeded
+from shared.environment import EnvironmentSettings
 from shared.money import MAX_AMOUNT
 
 _ZONE: Final = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -99,7 +100,7 @@ class _CallbackData(_Loose):
     server_time: Milliseconds
 
 
-class ZaloPay(BaseSettings):
+class ZaloPay(EnvironmentSettings):
     """ZaloPay with a merchant's keys, from `CLOUDTILL_ZALOPAY_*`."""
 
     model_config = SettingsConfigDict(
