@@ -46,7 +46,8 @@ class SimulatedConnection:
             after_s = self._chance.random.random() * _NOTICED_AFTER_S
             asyncio.get_running_loop().call_later(after_s, self.database.abort, transaction)
 
-    def close(self) -> None:
+    def terminate(self) -> None:
+        """Give the connection up; whoever waits for an answer on it gets none."""
         self._lose()
 
     def leave(self) -> None:
@@ -188,7 +189,7 @@ class SimulatedPool:
 
     def terminate(self) -> None:
         for connection in self._idle:
-            connection.close()
+            connection.terminate()
 
 
 def _name(statement: str) -> str:

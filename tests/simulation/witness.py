@@ -5,6 +5,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
+from zlib import crc32
 
 from tests.simulation.virtual_loop import VirtualLoop
 
@@ -25,11 +26,15 @@ class Violation(Exception):
 
     Attributes:
         invariant: which rule was broken, the same text each time.
+        detail: by what.
+        step: at which step of its world.
     """
 
-    def __init__(self, invariant: str, detail: str) -> None:
-        super().__init__(f"{invariant}: {detail}")
+    def __init__(self, invariant: str, detail: str, step: int) -> None:
+        super().__init__(f"{invariant}: {detail}, at step {step}")
         self.invariant = invariant
+        self.detail = detail
+        self.step = step
 
 
 class Witness:
@@ -41,6 +46,7 @@ class Witness:
         self._caused: list[str] = []
         self.violation: Violation | None = None
         """The first; the world stops at it."""
+        self.digest = 0
         self.events: deque[tuple[object, ...]] = deque(maxlen=_EVENTS)
         self.told: dict[str, Told] = {}
         self.by_body: dict[bytes, str] = {}
@@ -57,13 +63,15 @@ class Witness:
 
     def note(self, *event: object) -> None:
         """Keep an event, to be shown if something goes wrong soon."""
-        self.events.append((self._loop.steps, round(self._loop.now, 4), *event))
+        event = (self._loop.steps, round(self._loop.now, 4), *event)
+        self.events.append(event)
+        self.digest = crc32(repr(event).encode(), self.digest)
 
     def fail(self, invariant: str, detail: str) -> None:
         """Note that a rule was broken."""
         # Raised here, it would be one of the errors that the worker's code knows how to survive.
         if self.violation is None:
-            self.violation = Violation(invariant, detail)
+            self.violation = Violation(invariant, detail, self._loop.steps)
 
     def tell(self, told: Told, body: bytes) -> None:
         """A message exists from now on."""

@@ -9,7 +9,6 @@ from datetime import timedelta
 from itertools import count
 from typing import Any, Final
 from unittest.mock import patch
-from urllib.parse import quote
 
 import aio_pika
 import asyncpg
@@ -30,7 +29,7 @@ from tests.simulation.postgres import DOWNSTREAM, Database
 from tests.simulation.process import CURRENT, Process, of_now
 from tests.simulation.rabbitmq import Broker, Stored
 from tests.simulation.virtual_loop import VirtualLoop
-from tests.simulation.witness import Told, Violation, Witness
+from tests.simulation.witness import Told, Witness
 
 _BUSY_S: Final = 15.0
 _QUIET_WITHIN_S: Final = 900.0
@@ -308,11 +307,3 @@ def _end_connections(process: Process) -> None:
 
 async def _migrated(*_: object) -> bool:
     return True
-
-
-def replay_of(seed: str) -> str:
-    """What to type to live through a world again."""
-    return f"python -m tests.simulation --seed {quote(seed)}"
-
-
-__all__ = ["Violation", "World", "replay_of"]
