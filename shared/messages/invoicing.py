@@ -15,6 +15,7 @@ from shared.messages.model import (
     Model,
     Period,
     PositiveAmount,
+    Quantity,
     SignedAmount,
     Text,
     Time,
@@ -167,6 +168,26 @@ class MonthRangeClosed(Message):
 
     period: Period
     range_number: Count
+
+
+class UsageReportSetApart(Message):
+    """A report of metered use that could not be counted with the batch it came in, or that waited
+    for its resource: it is judged alone, and a dead letter of its own where it can't be counted.
+
+    `reported_at` is the business time of the message that brought it.
+    """
+
+    type: ClassVar[str] = "usage.report_set_apart"
+    source: ClassVar[str] = _SOURCE
+
+    account_id: Id
+    resource_id: Id
+    report_id: Text
+    meter: Id
+    quantity: Quantity
+    from_: Time = Field(alias="from")
+    to: Time
+    reported_at: Time
 
 
 class InvoiceRunCompleted(Message):

@@ -70,6 +70,12 @@ Quantity = Annotated[PlainDecimal, Field(gt=0, le=10**12)]
 Rate = Annotated[PlainDecimal, Field(ge=0, le=1)]
 """A share of 1: `0.1` is ten per cent."""
 Time = Annotated[AwareDatetime, AfterValidator(_utc)]
+BoundedTime = Annotated[AwareDatetime, Field(ge=_FIRST, lt=_LAST)]
+"""An instant as `Time`, with the offset it came with: checked without Python."""
+DecimalText = Annotated[
+    str, StringConstraints(pattern=r"^[0-9]{1,12}(\.[0-9]{1,12})?$", max_length=25)
+]
+"""A decimal string that stays one, checked without Python."""
 CurrencyCode = Annotated[str, AfterValidator(_known_currency)]
 UserType = Literal["prepaid", "postpaid"]
 WalletKind = Literal["credit", "poc"]

@@ -7,7 +7,9 @@ from pydantic import Field, model_validator
 from shared.messages.items import Components, Days
 from shared.messages.model import (
     Action,
+    BoundedTime,
     CurrencyCode,
+    DecimalText,
     Id,
     Message,
     Model,
@@ -206,10 +208,20 @@ class UsageRecorded(Message, UsageReport):
     source: ClassVar[str] = "/product-team"
 
 
-class BatchedUsageReport(UsageReport):
-    """A usage report with its own id, by which it is deduplicated."""
+class BatchedUsageReport(Model):
+    """A usage report with its own id, by which it is deduplicated among those of its resource.
+
+    There are many of them: no field needs Python to be checked, and `quantity` stays the text that
+    Postgres reads.
+    """
 
     report_id: Id
+    account_id: Id
+    resource_id: Id
+    meter: Id
+    quantity: DecimalText
+    from_: BoundedTime = Field(alias="from")
+    to: BoundedTime
 
 
 class UsageBatchRecorded(Message):
@@ -220,6 +232,15 @@ class UsageBatchRecorded(Message):
     max_bytes: ClassVar[int] = 2 * 1024 * 1024
 
     reports: Annotated[tuple[BatchedUsageReport, ...], Field(min_length=1, max_length=1_000)]
+
+    @model_validator(mode="after")
+    def _reports_use(self) -> Self:
+        for place, report in enumerate(self.reports):
+            if report.to < report.from_:
+                raise ValueError(f"report {place}: to is before from")
+            if not report.quantity.strip("0."):
+                raise ValueError(f"report {place}: quantity is not above 0")
+        return self
 
 
 class InvoicePaymentRequested(Message):

@@ -14,9 +14,15 @@ from services.invoicing.handlers.payments import (
     payment_confirmed,
     payment_failed,
 )
+from services.invoicing.handlers.reports import usage_recorded
 from services.invoicing.handlers.resources import resource_changed
 from shared.messages.billing import PaymentConfirmed, PaymentFailed
-from shared.messages.invoicing import InvoicePaymentsDue, MonthRangeClosed, MonthRangeDue
+from shared.messages.invoicing import (
+    InvoicePaymentsDue,
+    MonthRangeClosed,
+    MonthRangeDue,
+    UsageReportSetApart,
+)
 from shared.messages.provisioning import (
     ResourceConverted,
     ResourceDeleted,
@@ -37,6 +43,8 @@ from shared.messages.upstream import (
     InvoicePaymentRequested,
     PricePublished,
     ProductPublished,
+    UsageBatchRecorded,
+    UsageRecorded,
 )
 from shared.service import Handlers
 
@@ -54,6 +62,9 @@ HANDLERS: Handlers = {
     ResourceDeleted: resource_changed,
     ResourceReleased: resource_changed,
     ResourceConverted: resource_changed,
+    UsageRecorded: usage_recorded,
+    UsageBatchRecorded: usage_recorded,
+    UsageReportSetApart: usage_recorded,
     PaymentConfirmed: payment_confirmed,
     PaymentFailed: payment_failed,
     InvoicePaymentRecorded: invoice_payment_recorded,

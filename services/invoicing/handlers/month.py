@@ -87,7 +87,7 @@ async def _invoice_range(one: Range, cause: Message, db: Connection) -> list[Sai
     zone = _zone()
     accounts = (one.first_account, one.next_account)
     await month.lock_accounts_of_range(db, *accounts)
-    earliest = await month.find_earliest_open_use(db, *accounts)
+    earliest = await month.find_earliest_open_use(db, *accounts, zone.key)
     said: list[Said] = []
     count = 0
     left_out: list[str] = []

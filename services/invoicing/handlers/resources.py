@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from services.invoicing.domain.invoices import PaidInvoice, adds_up, find_paid_invoice, numbered
 from services.invoicing.domain.usage import Account, Adjustment, Resource, Segment, follow, in_order
 from services.invoicing.handlers.giving_back import give_back
+from services.invoicing.handlers.reports import take_up
 from services.invoicing.store import catalogue, invoices, month, usage
 from services.invoicing.store.invoices import Numbers
 from services.invoicing.store.month import FIRST_TIME, Stretch
@@ -45,8 +46,10 @@ async def resource_changed(events: Sequence[ResourceEvent], db: Connection) -> l
     await usage.end_segments(db, changes.ended)
     await usage.append_segments(db, list(changes.begun.values()))
     await usage.append_adjustments(db, changes.adjustments)
+    new = {one.resource_id: one for one in events if one.resource_id in changes.resources}
     return [
         *changes.said,
+        *await take_up({key: new[key] for key in new if key not in resources}, db),
         *await _issue_paid(changes.paid, zone, db),
         *await _issue_final(changes.switched, accounts, zone, db),
     ]

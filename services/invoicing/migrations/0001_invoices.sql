@@ -180,10 +180,10 @@ create table invoice_series (
 -- Invoices: what one resource cost for one period, in the currency's smallest unit.
 create table invoice (
     invoice_id   text primary key,
-    series       text not null references invoice_series,
+    series       text not null,
     number       bigint not null check (number > 0),
-    account_id   text collate "C" not null references account,
-    resource_id  text not null references resource,
+    account_id   text collate "C" not null,
+    resource_id  text not null,
     kind         text not null check (kind in ('prepaid', 'usage', 'final')),
     order_id     text,
     item_id      text,
@@ -215,7 +215,7 @@ create index invoice_of_resource on invoice (resource_id, issued_at, invoice_id)
 
 -- The rounded lines of invoices. `month` is set where a line corrects a month invoiced before.
 create table invoice_line (
-    invoice_id    text not null references invoice,
+    invoice_id    text not null,
     position      integer not null check (position > 0),
     sku           text not null,
     description   text not null,
@@ -237,7 +237,7 @@ create table invoice_line (
 -- What was paid of an invoice, what was credited of it by credit notes, and what is being collected
 -- for it: the one owner of all three. It may be credited after it was paid; that goes back as credit.
 create table invoice_state (
-    invoice_id text primary key references invoice,
+   invoice_id text primary key,
     account_id text collate "C" not null,
     gross      bigint not null,
     paid       bigint not null check (paid >= 0),
@@ -254,8 +254,50 @@ create table invoice_state (
 create index invoice_state_open on invoice_state (account_id, issued_at, gross, invoice_id)
     where paid + credited < gross;
 
--- An invoice adds up: checked for all that one statement adds, at its end.
-create function refuse_lines_that_do_not_add_up() returns trigger language plpgsql as $$
+-- What an invoice, its lines and its state refer to is looked up for all that one statement adds, at
+-- its end: a foreign key looks it up row by row, which was half of what a month's run cost. The
+-- other half of a foreign key, that what is referred to stays, is that nothing of it is ever deleted
+-- or named anew. Rows are found by their keys, however small the tables were when plans were made.
+create function refuse_deletion() returns trigger language plpgsql as $$
+begin
+    raise exception '% is kept: invoices refer to it', tg_table_name
+        using errcode = 'restrict_violation';
+end $$;
+create trigger account_is_kept before delete or truncate on account
+    for each statement execute function refuse_deletion();
+create trigger account_keeps_its_name before update of account_id on account
+    for each statement execute function refuse_deletion();
+create trigger resource_is_kept before delete or truncate on resource
+    for each statement execute function refuse_deletion();
+create trigger resource_keeps_its_name before update of resource_id, account_id on resource
+    for each statement execute function refuse_deletion();
+create trigger invoice_series_is_kept before delete or truncate on invoice_series
+    for each statement execute function refuse_deletion();
+create trigger invoice_series_keeps_its_name before update of series on invoice_series
+    for each statement execute function refuse_deletion();
+
+-- An invoice is of a known resource, of the account whose that is, and of a known series.
+create function refuse_invoices_of_nothing() returns trigger language plpgsql
+set enable_seqscan = off as $$
+begin
+    if exists (
+        select from added i
+        left join resource r using (resource_id)
+        left join invoice_series s using (series)
+        where r.account_id is distinct from i.account_id or s.series is null
+    ) then
+        raise exception 'an invoice is of no known resource of its account, or of no known series'
+            using errcode = 'foreign_key_violation';
+    end if;
+    return null;
+end $$;
+create trigger invoice_refers after insert on invoice
+    referencing new table as added
+    for each statement execute function refuse_invoices_of_nothing();
+
+-- An invoice adds up, and no line is of none.
+create function refuse_lines_that_do_not_add_up() returns trigger language plpgsql
+set enable_seqscan = off as $$
 begin
     if exists (
         select from (
@@ -263,8 +305,8 @@ begin
                    sum(amount + case when vat_included then 0 else vat end) as gross
             from added group by invoice_id
         ) line
-        join invoice i using (invoice_id)
-        where line.gross - i.discount <> i.gross
+        left join invoice i using (invoice_id)
+        where line.gross - i.discount is distinct from i.gross
     ) then
         raise exception 'an invoice is not the sum of its lines' using errcode = 'check_violation';
     end if;
@@ -274,10 +316,12 @@ create trigger invoice_adds_up after insert on invoice_line
     referencing new table as added
     for each statement execute function refuse_lines_that_do_not_add_up();
 
-create function refuse_another_total() returns trigger language plpgsql as $$
+-- The state of an invoice agrees with it, and none is of no invoice.
+create function refuse_another_total() returns trigger language plpgsql
+set enable_seqscan = off as $$
 begin
     if exists (
-        select from added s join invoice i using (invoice_id)
+        select from added s left join invoice i using (invoice_id)
         where (s.gross, s.account_id, s.issued_at) is distinct from
               (i.gross, i.account_id, i.issued_at)
     ) then
@@ -296,13 +340,17 @@ create trigger invoice_is_append_only before update or delete or truncate on inv
 create trigger invoice_line_is_append_only before update or delete or truncate on invoice_line
     for each statement execute function refuse_change();
 
--- The month's runs, and the ranges of accounts into which each is cut.
+-- The month's runs, and the ranges of accounts into which each is cut: `ranges` of them, of which
+-- the first `handed_out` were given to workers. Ranges beyond are accounts that were run again.
 create table run (
     period       text primary key,
     tick_at      timestamptz not null,
+    ranges       integer not null default 0 check (ranges >= 0),
+    handed_out   integer not null default 0,
     started_at   timestamptz not null default now(),
-    completed_at timestamptz
-);
+    completed_at timestamptz,
+    check (handed_out between 0 and ranges)
+) with (fillfactor = 50);
 create table run_range (
     period        text not null references run,
     range_number  integer not null check (range_number >= 0),
@@ -315,18 +363,70 @@ create table run_range (
     check (next_account > first_account),
     check (num_nulls(invoices, quarantined, done_at) in (0, 3))
 ) with (fillfactor = 80);
+
+-- A number made of what an invoice says; the sum over many invoices is their checksum.
+create function mark_of(i invoice) returns bigint language sql immutable parallel safe as $$
+    select ('x' || left(md5(concat_ws(E'\n', i.invoice_id, i.series, i.number, i.account_id,
+        i.resource_id, i.kind, i.period, extract(epoch from i.period_from),
+        extract(epoch from i.period_to), i.currency, i.discount, i.net, i.vat, i.gross,
+        extract(epoch from i.issued_at), extract(epoch from i.due_at))), 15))::bit(60)::bigint
+$$;
+
+-- What a range issued for a month, by currency: invoices with numbers from `first_number` up to but
+-- not `end_number`.
 create table run_total (
     period       text not null,
     range_number integer not null,
+    month        text not null,
     currency     text not null,
+    series       text not null references invoice_series,
+    first_number bigint not null,
+    end_number   bigint not null,
     invoices     integer not null check (invoices > 0),
+    adjustments  integer not null check (adjustments >= 0),
     net          numeric not null,
     vat          numeric not null,
     gross        numeric not null,
-    primary key (period, range_number, currency),
+    checksum     numeric not null check (checksum >= 0),
+    primary key (period, range_number, month, currency),
+    unique (series, first_number, currency),
     foreign key (period, range_number) references run_range,
+    check (month <= period),
+    check (net + vat = gross),
+    check (end_number - first_number >= invoices)
+);
+create trigger run_total_is_append_only before update or delete or truncate on run_total
+    for each statement execute function refuse_change();
+
+-- Close reports: what a run had come to when it was completed, and again after accounts were run
+-- again by themselves. `checksum` is the sum of its invoices' marks.
+create table run_report (
+    period      text not null references run,
+    revision    integer not null check (revision > 0),
+    resources   bigint not null check (resources >= 0),
+    invoices    bigint not null check (invoices >= resources),
+    adjustments bigint not null check (adjustments >= 0),
+    quarantined bigint not null check (quarantined >= 0),
+    checksum    numeric not null check (checksum >= 0),
+    recorded_at timestamptz not null default now(),
+    primary key (period, revision)
+);
+create table run_report_total (
+    period   text not null,
+    revision integer not null,
+    currency text not null,
+    invoices bigint not null check (invoices > 0),
+    net      numeric not null,
+    vat      numeric not null,
+    gross    numeric not null,
+    primary key (period, revision, currency),
+    foreign key (period, revision) references run_report,
     check (net + vat = gross)
 );
+create trigger run_report_is_append_only before update or delete or truncate on run_report
+    for each statement execute function refuse_change();
+create trigger run_report_total_is_append_only before update or delete or truncate
+    on run_report_total for each statement execute function refuse_change();
 
 -- Accounts whose month could not be invoiced, and why; resolved once it was.
 create table quarantine (

@@ -1,5 +1,6 @@
 """Accounts, VAT and prices: invoicing's own copy of what was published."""
 
+import json
 from collections.abc import Collection, Iterable
 
 from services.invoicing.domain.usage import Account
@@ -41,7 +42,7 @@ def _by_id(rows: Iterable[Row]) -> dict[str, Account]:
 
 
 async def save_products(db: Connection, products: Iterable[ProductPublished]) -> None:
-    """Keep products' VAT, each from a date on."""
+    """Keep products' VAT and meters, each from a date on."""
     latest = {
         (one.product, one.effective_from or one.time): one
         for one in sorted(products, key=lambda one: one.time)
@@ -54,7 +55,13 @@ async def save_products(db: Connection, products: Iterable[ProductPublished]) ->
         [latest[key].time for key in keys],
         [latest[key].vat_rate for key in keys],
         [latest[key].vat_included for key in keys],
+        [_meters(latest[key]) for key in keys],
     )
+
+
+def _meters(product: ProductPublished) -> str:
+    meters = product.meters or {}
+    return json.dumps({name: meter.model_dump() for name, meter in meters.items()})
 
 
 async def save_prices(db: Connection, prices: Iterable[PricePublished]) -> None:

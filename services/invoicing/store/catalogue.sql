@@ -15,12 +15,13 @@ order by account_id
 for share;
 
 -- name: save_products
--- Products' VAT, each from a date on; what was published later for the same date counts.
-insert into product_version (product, effective_from, published_at, vat_rate, vat_included)
-select * from unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::numeric[], $5::boolean[])
+-- Products' VAT and meters, each from a date on; what was published later for the same date counts.
+insert into product_version (product, effective_from, published_at, vat_rate, vat_included, meters)
+select * from unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::numeric[], $5::boolean[],
+                     $6::jsonb[])
 on conflict (product, effective_from) do update
 set published_at = excluded.published_at, vat_rate = excluded.vat_rate,
-    vat_included = excluded.vat_included
+    vat_included = excluded.vat_included, meters = excluded.meters
 where excluded.published_at >= product_version.published_at;
 
 -- name: save_prices

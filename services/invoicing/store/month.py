@@ -145,11 +145,14 @@ async def lock_accounts_of_range(
 
 
 async def find_earliest_open_use(
-    db: Connection, first_account: str, next_account: str | None
+    db: Connection, first_account: str, next_account: str | None, time_zone: str
 ) -> datetime | None:
-    """Since when an account of a range has, or may have, use that is not invoiced."""
+    """Since when an account of a range has, or may have, use that is not invoiced.
+
+    `time_zone` is the billing zone, in which the months of reports begin.
+    """
     earliest: datetime | None = await db.fetchval(
-        sql.find_earliest_open_use, first_account, next_account
+        sql.find_earliest_open_use, first_account, next_account, time_zone
     )
     return earliest
 

@@ -53,12 +53,22 @@ select least(
      where account_id >= $1 and ($2::text is null or account_id < $2)),
     (select min(s.started_at) from account a join usage_segment s using (account_id)
      where a.account_id >= $1 and ($2::text is null or a.account_id < $2)
-       and a.closed_until is null and s.final_invoice_id is null)
+       and a.closed_until is null and s.final_invoice_id is null),
+    (select min(m.month)::timestamp at time zone $3::text
+     from (select month || '-01' as month from usage_month m where archived_at is null and exists (
+         select from account a join usage_report u using (account_id)
+         where a.account_id >= $1 and ($2::text is null or a.account_id < $2)
+           and a.closed_until is null and u.month = m.month)
+     ) m)
 ) as earliest;
 
 -- name: issue_invoices
 -- Invoice the use of some accounts in a stretch of time: their segments, at the prices and VAT in
--- force, and the corrections that are due, a line each; close the month and say whose can't be.
+-- force, the corrections that are due, and, with a month, what was reported of metered use, a line
+-- each; close the month and say whose can't be.
+-- What a meter of its product reports of a SKU is billed by reports and not by time. Time-weighted
+-- reports count for their minutes. Cumulative ones add up over their month in the order of their
+-- ends; each completes whole units, at the price then in force, and a late one those that it adds.
 -- $1, $2 the accounts, and $3 those to be left out; $4, $5 the stretch; $6 the period whose
 -- corrections are due; $7 kind; $8 the period of the invoices, if they have one; $9 what tells
 -- their ids apart; $10 the only resources, if not all; $11, $12 series and first number;
@@ -69,6 +79,8 @@ with account_due as (
     where account_id >= $1 and ($2::text is null or account_id < $2)
       and account_id <> all ($3::text[])
       and ($7 <> 'usage' or closed_until is null or closed_until < $5)
+), metered as materialized (
+    select product, sku, valid_from, valid_to from meter_period
 ), used as (
     select s.account_id, s.resource_id, null::text as month, 1 as sign, s.version, c.position,
            s.product, c.sku, c.quantity, s.discount_rate, a.currency, a.subunits,
@@ -79,6 +91,11 @@ with account_due as (
     cross join lateral unnest(s.skus, s.quantities) with ordinality as c (sku, quantity, position)
     where s.started_at < $5 and coalesce(s.ended_at, 'infinity') > greatest($4, a.closed_until)
       and s.final_invoice_id is null and ($10::text[] is null or s.resource_id = any ($10))
+      and not exists (
+          select from metered m
+          where m.product = s.product and m.sku = c.sku
+            and m.valid_from <= greatest(s.started_at, $4, a.closed_until)
+            and m.valid_to > greatest(s.started_at, $4, a.closed_until))
     union all
     select j.account_id, j.resource_id, j.month, j.sign, j.version, j.position, j.product, j.sku,
            j.quantity, j.discount_rate, a.currency, a.subunits, j.period_from, j.period_to
@@ -86,6 +103,10 @@ with account_due as (
     join adjustment j using (account_id)
     where j.period = $6 and j.final_invoice_id is null
       and ($10::text[] is null or j.resource_id = any ($10))
+      and not exists (
+          select from metered m
+          where m.product = j.product and m.sku = j.sku
+            and m.valid_from <= j.period_from and m.valid_to > j.period_from)
 ), counted as (
     select u.*, greatest(u.used_from, t.valid_from) as period_from,
            least(u.used_to, t.valid_to) as period_to, t.unit_price, t.price_minutes, t.vat_rate,
@@ -95,8 +116,81 @@ with account_due as (
         on t.product = u.product and t.sku = u.sku and t.currency = u.currency
         and t.valid_from < u.used_to and t.valid_to > u.used_from
     where u.used_to > u.used_from
+), reported as materialized (
+    select u.account_id, u.resource_id, u.month, u.report_id, u.quantity, u.used_from, u.used_to,
+           greatest(u.used_from, u.used_to - interval '1 microsecond') as used_at,
+           r.product, r.discount_rate, a.currency, a.subunits, m.aggregation,
+           coalesce(m.sku, u.meter) as sku
+    from account_due a
+    join (
+        select * from usage_report where month = $8 and period = $8
+        union all
+        select * from usage_report where month < $8 and period = $8 and period <> month
+    ) u using (account_id)
+    join resource r using (resource_id)
+    left join meter_period m on m.product = r.product and m.meter = u.meter
+        and m.valid_from <= u.used_to and m.valid_to > u.used_to
+    where $7 = 'usage'
+), weighted as (
+    select u.account_id, u.resource_id, u.month, u.product, u.sku, u.discount_rate, u.currency,
+           u.subunits, t.unit_price, t.price_minutes, t.vat_rate, t.vat_included,
+           sum(u.quantity * m.minutes) as unit_minutes
+    from reported u
+    left join (select * from tariff offset 0) t
+        on t.product = u.product and t.sku = u.sku and t.currency = u.currency
+        and t.valid_from < u.used_to and t.valid_to > u.used_from
+    cross join lateral (
+        select (extract(epoch from date_trunc('minute', least(u.used_to, t.valid_to))
+                                 - date_trunc('minute', greatest(u.used_from, t.valid_from)))
+                / 60)::bigint as minutes
+    ) m
+    where u.aggregation is distinct from 'cumulative'
+    group by u.account_id, u.resource_id, u.month, u.product, u.sku, u.discount_rate, u.currency,
+             u.subunits, t.unit_price, t.price_minutes, t.vat_rate, t.vat_included
+), added as (
+    select c.account_id, c.resource_id, c.month, c.sku, u.quantity,
+           greatest(u.used_from, u.used_to - interval '1 microsecond') as used_at,
+           sum(u.quantity) over (amounts) as total,
+           case when u.period < $8
+                then sum(u.quantity) filter (where u.period < $8) over (amounts) end as total_before
+    from (
+        select distinct account_id, resource_id, month, sku, product
+        from reported where aggregation = 'cumulative'
+    ) c
+    join usage_report u on u.account_id = c.account_id and u.resource_id = c.resource_id
+        and u.month = c.month and u.period <= $8
+    join meter_period m on m.product = c.product and m.meter = u.meter and m.sku = c.sku
+        and m.aggregation = 'cumulative' and m.valid_from <= u.used_to and m.valid_to > u.used_to
+    window amounts as (partition by c.account_id, c.resource_id, c.month, c.sku
+                       order by u.used_to, u.report_id)
+), cumulated as (
+    select u.account_id, u.resource_id, u.month, r.product, u.sku, r.discount_rate, a.currency,
+           a.subunits, t.unit_price, t.vat_rate, t.vat_included,
+           sum(floor(total) - floor(total - quantity)
+               - coalesce(floor(total_before) - floor(total_before - quantity), 0)) as units
+    from added u
+    join account_due a using (account_id)
+    join resource r using (resource_id)
+    left join (select * from unit_tariff offset 0) t
+        on t.product = r.product and t.sku = u.sku and t.currency = a.currency
+        and t.valid_from <= u.used_at and t.valid_to > u.used_at
+    group by u.account_id, u.resource_id, u.month, r.product, u.sku, r.discount_rate, a.currency,
+             a.subunits, t.unit_price, t.vat_rate, t.vat_included
+), measured as (
+    select account_id, resource_id, month, product, sku, discount_rate, currency, subunits, 1 as sign,
+           round(unit_minutes / price_minutes, 12) as quantity, unit_price, vat_rate, vat_included,
+           prorated(unit_price, unit_minutes, discount_rate, 1, price_minutes, subunits) as amount
+    from weighted where unit_minutes <> 0 or unit_price is null
+    union all
+    select account_id, resource_id, month, product, sku, discount_rate, currency, subunits,
+           sign(units)::integer, abs(units), unit_price, vat_rate, vat_included,
+           prorated(unit_price, abs(units), discount_rate, 1, 1, subunits)
+    from cumulated where units <> 0
 ), line as materialized (
-    select c.*, m.minutes, p.amount, vat_of(p.amount, vat_rate, vat_included) as vat
+    select c.account_id, c.resource_id, c.month, c.sign, c.version, c.position, c.product, c.sku,
+           c.quantity, c.discount_rate, c.currency, c.period_from, c.period_to, c.unit_price,
+           c.vat_rate, c.vat_included, m.minutes, p.amount,
+           vat_of(p.amount, vat_rate, vat_included) as vat
     from counted c
     cross join lateral (
         select (extract(epoch from period_to - period_from) / 60)::bigint as minutes
@@ -105,6 +199,11 @@ with account_due as (
         select prorated(unit_price, quantity, discount_rate, m.minutes, price_minutes, subunits)
             as amount
     ) p
+    union all
+    select account_id, resource_id, nullif(month, $8), sign, 0, 0, product, sku, trim_scale(quantity),
+           discount_rate, currency, null, null, unit_price, vat_rate, vat_included, null, amount,
+           vat_of(amount, vat_rate, vat_included)
+    from measured where quantity > 0 or quantity is null
 ), unbillable as (
     select account_id,
            case when bool_or(unit_price is null) then 'no_price' else 'amount_too_large' end
@@ -140,7 +239,8 @@ with account_due as (
                               period_to, month)
     select t.invoice_id,
            row_number() over (partition by t.invoice_id
-                              order by b.month nulls first, b.version, b.position, b.period_from),
+                              order by b.month nulls first, b.version, b.position, b.period_from,
+                                       b.sku, b.unit_price, b.sign),
            b.sku, r.name || ': ' || b.sku, b.quantity, b.minutes, b.unit_price,
            nullif(b.discount_rate, 0), b.sign * b.amount, b.sign * b.vat, b.vat_rate,
            b.vat_included, b.period_from, b.period_to, b.month

@@ -1,0 +1,111 @@
+-- name: find_months
+-- Those of these billing months that have a partition, and whether it is archived.
+select month, archived_at is not null as archived from usage_month where month = any ($1::text[]);
+
+-- name: add_month
+-- A month that takes reports from now on; nothing where another worker was quicker.
+insert into usage_month (month) values ($1)
+on conflict do nothing
+returning month;
+
+-- name: hold_accounts
+-- Hold accounts, so that no month's run closes them meanwhile.
+select count(*) from (
+    select from account where account_id = any ($1::text[]) order by account_id for share
+) held;
+
+-- name: append_reports
+-- Count reports, each once: in the period of their month, or where that was invoiced already in the
+-- account's first one that is open. Out come the places of those that were not counted, and why.
+-- $1 to $9 the reports, sorted; $10 the billing time zone.
+with judged as materialized (
+    select i.*, a.closed_until,
+           case when r.resource_id is null then 'unknown_resource'
+                when r.account_id <> i.account_id then 'wrong_account'
+                when m.meter is null then 'unknown_meter'
+           end as reason
+    from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
+                $7::timestamptz[], $8::text[], $9::timestamptz[])
+        with ordinality as i (resource_id, report_id, account_id, meter, quantity, used_from,
+                              used_to, month, reported_at, place)
+    left join resource r on r.resource_id = i.resource_id
+    left join account a on a.account_id = r.account_id
+    left join (select product, meter from meter_period group by product, meter) m
+        on m.product = r.product and m.meter = i.meter
+), keyed as (
+    insert into usage_report_key (resource_id, report_id, month)
+    select resource_id, report_id, month from judged where reason is null order by place
+    on conflict do nothing
+    returning resource_id, report_id
+), counted as materialized (
+    select distinct on (j.resource_id, j.report_id) j.*
+    from judged j join keyed using (resource_id, report_id)
+    where j.reason is null
+    order by j.resource_id, j.report_id, j.place
+), added as (
+    insert into usage_report (month, account_id, resource_id, report_id, meter, quantity, used_from,
+                              used_to, period, reported_at)
+    select month, account_id, resource_id, report_id, meter, quantity::numeric, used_from, used_to,
+           greatest(month, coalesce(to_char(closed_until at time zone $10, 'YYYY-MM'), month)),
+           reported_at
+    from counted
+)
+select place, coalesce(reason, 'again') as reason
+from judged
+where place not in (select place from counted);
+
+-- name: find_other_content
+-- The places of those reports that have another content than the ones counted under their ids.
+select i.place
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
+            $7::timestamptz[], $8::bigint[])
+    as i (resource_id, report_id, account_id, meter, quantity, used_from, used_to, place)
+join usage_report_key k using (resource_id, report_id)
+where not exists (
+    select from usage_report u
+    where u.month = k.month and u.account_id = i.account_id and u.resource_id = i.resource_id
+      and u.report_id = i.report_id and u.meter = i.meter and u.quantity = i.quantity::numeric
+      and u.used_from = i.used_from and u.used_to = i.used_to
+);
+
+-- name: keep_waiting
+-- Keep reports until their resource is known.
+insert into waiting_report (resource_id, report_id, account_id, meter, quantity, used_from, used_to,
+                            reported_at, kept_until)
+select resource_id, report_id, account_id, meter, quantity::numeric, used_from, used_to,
+       reported_at, kept_until
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
+            $7::timestamptz[], $8::timestamptz[], $9::timestamptz[])
+    as i (resource_id, report_id, account_id, meter, quantity, used_from, used_to, reported_at,
+          kept_until)
+order by resource_id, report_id
+on conflict do nothing;
+
+-- name: take_waiting
+-- Take out what waited for these resources.
+delete from waiting_report where resource_id = any ($1::text[])
+returning resource_id, report_id, account_id, meter, quantity, used_from, used_to, reported_at;
+
+-- name: take_waited
+-- Take out what waits no more: its resource is known, or its time is over.
+delete from waiting_report w
+where w.kept_until <= $1
+   or exists (select from resource r where r.resource_id = w.resource_id)
+returning resource_id, report_id, account_id, meter, quantity, used_from, used_to, reported_at;
+
+-- name: close_usage_month
+-- Take no more reports of a month, if all there are of it are on invoices.
+update usage_month m set archived_at = now()
+where month = $1 and archived_at is null
+  and exists (select from run r where r.period = $1 and r.completed_at is not null)
+  and not exists (select from quarantine q where q.resolved_at is null)
+  and not exists (
+      select from usage_report u
+      where u.month = $1 and u.period <> u.month and not exists (
+          select from run r where r.period = u.period and r.completed_at is not null)
+  )
+returning month;
+
+-- name: forget_keys
+-- Forget which reports of an archived month there were: its month refuses them from now on.
+delete from usage_report_key where month = $1;
