@@ -70,6 +70,10 @@ fmt: $(READY)  ## format, and fix what can be fixed
 bench: $(READY)  ## what it costs, against yardsticks
 	@$(BIN)/python -m tests.servers --durable $(BIN)/python -m tests.benchmarks $(ARGS)
 
+.PHONY: simulate
+simulate: $(READY)  ## workers on virtual time, a million steps; ARGS="--seed 7"
+	@$(BIN)/python -m tests.simulation $(ARGS)
+
 .PHONY: clean
 clean:  ## remove everything that was made here
 	rm -rf $(VENV) .local dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -25,14 +25,14 @@ def main() -> int:
 
 
 def _told(seed: str, report: Report) -> str:
-    lines = [
+    lived = (
         f"seed {seed}: {report.steps:,} steps in {report.real_s:.1f} s"
         f" ({report.steps / report.real_s:,.0f} a second), {report.worlds} worlds of together"
         f" {report.virtual_s / 60:,.0f} virtual minutes, {report.messages:,} messages,"
-        f" {report.effects:,} effects; digest {report.digest & 0xFFFFFFFF:08x}",
-        *(f"{times:>8,}  {kind}" for kind, times in report.faults.most_common()),
-    ]
-    return "\n".join(lines)
+        f" {report.effects:,} effects; digest {report.digest & 0xFFFFFFFF:08x}"
+    )
+    faults = [f"{times:>8,}  {kind}" for kind, times in report.faults.most_common()]
+    return "\n".join([lived, *faults])
 
 
 def _found(finding: Finding, bug: str | None) -> str:

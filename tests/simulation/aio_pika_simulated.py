@@ -228,7 +228,7 @@ class PublishingChannel(Channel):
         self._known_to_be_closed = False
 
     @property
-    def lock(self) -> asyncio.Lock:
+    def lock(self) -> Any:
         return self._lock
 
     @property
@@ -292,7 +292,7 @@ class PublishingChannel(Channel):
             self.confirmations[found] = Returning()
             frame = Basic.Return(312, "NO_ROUTE", stored.exchange, stored.routing_key)
             message: Any = SimpleNamespace(delivery=frame)
-            confirmation.set_exception(PublishError(message, frame))  # type: ignore[union-attr]
+            confirmation.set_exception(PublishError(message, frame))
         self._confirm(tag, Basic.Ack(tag))
 
     def _confirm(self, tag: int, frame: Basic.Ack | Basic.Nack) -> None:

@@ -10,6 +10,7 @@ import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from itertools import count
 from typing import Any, Final
 
@@ -17,7 +18,6 @@ import asyncpg
 
 from shared.outbox import OWN_QUEUE
 from tests.simulation.witness import Witness
-
 
 DOWNSTREAM: Final = "wallet.charge"
 """What the first of the two services says to the second."""
@@ -36,7 +36,7 @@ class OutboxEntry:
     attempt: int
     must_arrive: bool
     body: bytes
-    due_at: float
+    due_at: float = 0
     failures: int = 0
 
     def claimed(self) -> dict[str, Any]:
@@ -49,7 +49,7 @@ class Transaction:
 
     ended: "asyncio.Future[None]"
     remembered: dict[tuple[date, str, str], None] = field(default_factory=dict)
-    on_commit: list[Callable[[], None]] = field(default_factory=list)
+    on_commit: list[Callable[[], object]] = field(default_factory=list)
     locks: list[tuple[object, ...]] = field(default_factory=list)
     waits_for: "Transaction | None" = None
     failed: bool = False
@@ -88,8 +88,7 @@ class Database:
             self.abort(transaction)
             return
         self.inbox.update(transaction.remembered)
-        for _, _, id in transaction.remembered:
-            self._witness.remembered.add((self.service, id))
+        self._witness.remembered.update((self.service, key[2]) for key in transaction.remembered)
         self._end(transaction)
         for write in transaction.on_commit:
             write()
@@ -161,7 +160,7 @@ class Database:
         await self._lock(mine, ("day", day))
         if day in self.days:
             return []
-        mine.on_commit.append(lambda: self.days.add(day))
+        mine.on_commit.append(partial(self.days.add, day))
         return [day]
 
     async def find_past_days(self, _: Transaction, _days: int) -> list[dict[str, Any]]:
@@ -175,8 +174,8 @@ class Database:
             await self._lock(mine, ("suspect", *key))
             before, last_try = self.suspects.get(key, (0, ""))
             tries = before + (last_try != this_try)
-            noted = (tries, this_try)
-            mine.on_commit.append(lambda key=key, noted=noted: self.suspects.update({key: noted}))  # type: ignore[misc]
+            noted = {key: (tries, this_try)}
+            mine.on_commit.append(partial(self.suspects.update, noted))
             tried.append({"source": key[0], "id": key[1], "tries": tries})
         return tried
 
@@ -191,16 +190,17 @@ class Database:
     ) -> None:
         for key in zip(sources, ids, strict=True):
             await self._lock(mine, ("suspect", *key))
-            mine.on_commit.append(lambda key=key: self.suspects.pop(key, None))  # type: ignore[misc]
+            mine.on_commit.append(partial(self.suspects.pop, key, None))
 
     async def append_outbox(
         self, mine: Transaction, *columns: Sequence[Any]
     ) -> list[dict[str, Any]]:
-        entries = [
-            OutboxEntry(next(self._row_ids), *fields, due_at=self._loop.time() + delay_s)
-            for *fields, delay_s in zip(*columns, strict=True)
-        ]
-        mine.on_commit.extend(lambda entry=entry: self._save(entry) for entry in entries)  # type: ignore[misc]
+        entries: list[OutboxEntry] = []
+        for *fields, delay_s in zip(*columns, strict=True):
+            entry = OutboxEntry(next(self._row_ids), *fields)
+            entry.due_at = self._loop.time() + delay_s
+            entries.append(entry)
+        mine.on_commit.extend(partial(self._save, entry) for entry in entries)
         return [{"row_id": entry.row_id, "message_id": entry.message_id} for entry in entries]
 
     def _save(self, entry: OutboxEntry) -> None:
@@ -254,14 +254,10 @@ class Database:
                 self._put_off(entry, self._loop.time() + delay_s)
 
     async def append_dead_letters(self, mine: Transaction, *columns: Sequence[Any]) -> None:
-        for source, id, _type, reason, _detail, _attempt, body, _properties in zip(
+        for source, message_id, _type, reason, _detail, _attempt, body, _properties in zip(
             *columns, strict=True
         ):
-            mine.on_commit.append(
-                lambda source=source, id=id, reason=reason, body=body: self._put_away(  # type: ignore[misc]
-                    source, id, reason, body
-                )
-            )
+            mine.on_commit.append(partial(self._put_away, source, message_id, reason, body))
 
     def _put_away(self, source: str | None, id: str | None, reason: str, body: bytes) -> None:
         if source is not None and id is not None:
@@ -283,10 +279,8 @@ class Database:
         """The ledger's: add amounts to accounts, in sorted order, once for each call."""
         for account in sorted(set(accounts)):
             await self._lock(mine, ("account", account))
-        for id, account, amount in zip(ids, accounts, amounts, strict=True):
-            mine.on_commit.append(
-                lambda id=id, account=account, amount=amount: self._credit(id, account, amount)  # type: ignore[misc]
-            )
+        for booking in zip(ids, accounts, amounts, strict=True):
+            mine.on_commit.append(partial(self._credit, *booking))
 
     def _credit(self, id: str, account: str, amount: int) -> None:
         self._witness.effect(self.service, id)
@@ -295,4 +289,4 @@ class Database:
 
     async def find_credited(self, _: Transaction, ids: Sequence[str]) -> list[str]:
         """The ledger's: those of these that were credited."""
-        return [id for id in ids if id in self.credited]
+        return [one for one in ids if one in self.credited]

@@ -69,8 +69,7 @@ class Broker:
         queue = Queue(service, self._limit, dead)
         self.queues[dead.name] = dead
         self.queues[queue.name] = queue
-        for type in types:
-            self.bindings[type] = queue
+        self.bindings.update(dict.fromkeys(types, queue))
 
     def route(self, exchange: str, key: str) -> Queue | None:
         """The queue for a message, if there is one."""

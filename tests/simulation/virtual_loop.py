@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -52,8 +52,11 @@ class VirtualHandle:
         return self.due
 
 
-class VirtualLoop(asyncio.AbstractEventLoop):
+class VirtualLoop:
     """Runs one call after another, in the order asked for, and then goes on to the next time.
+
+    It has what asyncio's tasks, futures, locks and timeouts ask of an `AbstractEventLoop`, and
+    nothing that reaches out of the process.
 
     Attributes:
         steps: how many calls were made: how often one of the coroutines went on, or something
@@ -68,6 +71,11 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._ready: deque[VirtualHandle] = deque()
         self._timers: list[tuple[float, int, VirtualHandle]] = []
         self._order = count()
+
+    @property
+    def for_asyncio(self) -> asyncio.AbstractEventLoop:
+        """This loop, as asyncio's types would have it."""
+        return cast(asyncio.AbstractEventLoop, self)
 
     def advance(self) -> bool:
         """Make the next call; False if there is none."""
@@ -93,7 +101,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def run_while(self, that: Callable[[], bool]) -> None:
         """Make calls while something holds and there are any."""
         before = asyncio._get_running_loop()
-        asyncio._set_running_loop(self)
+        asyncio._set_running_loop(self.for_asyncio)
         try:
             while that() and self.advance():
                 pass
@@ -105,7 +113,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def call_soon(
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
-    ) -> VirtualHandle:  # type: ignore[override]
+    ) -> VirtualHandle:
         handle = VirtualHandle(callback, args, context, self.now)
         self._ready.append(handle)
         return handle
@@ -116,7 +124,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         callback: Callable[..., object],
         *args: Any,
         context: Context | None = None,
-    ) -> VirtualHandle:  # type: ignore[override]
+    ) -> VirtualHandle:
         return self.call_at(self.now + delay, callback, *args, context=context)
 
     def call_at(
@@ -125,13 +133,13 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         callback: Callable[..., object],
         *args: Any,
         context: Context | None = None,
-    ) -> VirtualHandle:  # type: ignore[override]
+    ) -> VirtualHandle:
         handle = VirtualHandle(callback, args, context, when)
         heapq.heappush(self._timers, (when, next(self._order), handle))
         return handle
 
     def create_future(self) -> "asyncio.Future[Any]":
-        return asyncio.Future(loop=self)
+        return asyncio.Future(loop=self.for_asyncio)
 
     def create_task(
         self,
@@ -140,7 +148,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         name: object = None,
         context: Context | None = None,
     ) -> "asyncio.Task[T]":
-        return _Task(coro, loop=self, name=name, context=context)
+        return _Task(coro, loop=self.for_asyncio, name=name, context=context)
 
     def get_debug(self) -> bool:
         return False

@@ -98,11 +98,11 @@ class Witness:
 
     def acknowledged(self, queue: str, body: bytes, attempt: int) -> None:
         """The broker forgets a delivery."""
-        id = self.by_body[body]
-        key = (queue, id)
-        self.note("acknowledged", queue, id, attempt)
+        message_id = self.by_body[body]
+        key = (queue, message_id)
+        self.note("acknowledged", queue, message_id, attempt)
         if key not in self.remembered and key not in self.letters and key not in self.put_off:
-            self.fail("nothing is acknowledged before it is committed", f"{queue} {id}")
+            self.fail("nothing is acknowledged before it is committed", f"{queue} {message_id}")
 
     def said(self, service: str, key: str, id: str, attempt: int, due: float, own: bool) -> None:
         """A row was committed to an outbox; `own`: back to the service's own queue."""
@@ -140,12 +140,12 @@ class Witness:
 
     def killed_by(self, service: str, poison: str, neighbours: Iterable[str]) -> None:
         """A message ended a worker, with others in the same transaction."""
-        for id in neighbours:
-            if id == poison:
+        for one in neighbours:
+            if one == poison:
                 continue
-            self.taken_along[poison, id] += 1
-            if self.taken_along[poison, id] > 2 * self.accepted[service, poison]:
-                self.fail("poison is tried alone", f"{poison} took {id} along again")
+            self.taken_along[poison, one] += 1
+            if self.taken_along[poison, one] > 2 * self.accepted[service, poison]:
+                self.fail("poison is tried alone", f"{poison} took {one} along again")
 
     def conclude(self, first: str, second: str, books: Mapping[str, int]) -> None:
         """All is quiet: each message is concluded, once, and no money is lost or made.
@@ -155,20 +155,20 @@ class Witness:
             second: the service that hears from the first.
             books: what each has in all its accounts.
         """
-        for queue, id in self.accepted:
+        for queue, one in self.accepted:
             if queue in (first, second):
-                self._concluded(queue, self.told[id])
-        for id in self._caused:
-            if not self.accepted[second, id]:
-                self.fail("what is said arrives", id)
+                self._concluded(queue, self.told[one])
+        for one in self._caused:
+            if not self.accepted[second, one]:
+                self.fail("what is said arrives", one)
         for service in (first, second):
-            expected = sum(self.told[id].amount for owner, id in self.effects if owner == service)
+            expected = sum(self.told[one].amount for owner, one in self.effects if owner == service)
             if books[service] != expected:
                 self.fail("no money is lost or made", f"{service}: {books[service]}, {expected}")
         put_away = sum(
-            self.told[id].amount
-            for owner, id in self.letters
-            if owner == second and not self.effects[owner, id]
+            self.told[one].amount
+            for owner, one in self.letters
+            if owner == second and not self.effects[owner, one]
         )
         if books[first] != books[second] + put_away:
             self.fail("no money is lost or made", f"{dict(books)} and put away {put_away}")

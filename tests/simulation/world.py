@@ -58,7 +58,7 @@ class World:
             groups_ahead=draw.choice((2, 4)),
             publish_window=draw.choice((2, 20, 100)),
             publish_timeout_s=draw.choice((0.5, 3)),
-            outbox_lease_s=draw.choice((0.3, 2)),
+            outbox_lease_s=draw.choice((1, 3)),
             outbox_poll_s=0.5,
             retry_delays_s=(0.2, 0.5, 1, 2, 4, 8),
             suspect_tries=3,
@@ -66,12 +66,11 @@ class World:
             shutdown_s=2,
         )
         self.witness = Witness(self.loop, self.settings.suspect_tries)
-        self.broker = Broker(self.loop, self.chance, self.witness, draw.choice((3, 8, 20)))
+        loop, limit = self.loop.for_asyncio, draw.choice((3, 8, 20))
+        self.broker = Broker(loop, self.chance, self.witness, limit)
         self.broker.declare(TILL, [TopUpReceived.type])
         self.broker.declare(LEDGER, [DOWNSTREAM])
-        self.databases = {
-            name: Database(name, self.loop, self.witness, bug) for name in (TILL, LEDGER)
-        }
+        self.databases = {name: Database(name, loop, self.witness, bug) for name in (TILL, LEDGER)}
         self.messages = 0
         self._bug = bug
         self._services = Business(self.witness).services()
@@ -183,8 +182,8 @@ class World:
         return Slot(service, process, worker)
 
     def _count_tries(self, process: Process) -> None:
-        for id in process.trying:
-            self.witness.ended[process.service, id] += 1
+        for one in process.trying:
+            self.witness.ended[process.service, one] += 1
 
     def _ended(self, process: Process) -> None:
         assert process.main is not None
@@ -221,23 +220,23 @@ class World:
     def _told(self, kind: str) -> Stored:
         self.messages += 1
         number = next(self._numbers)
-        id = f"{kind}-{number}"
+        message_id = f"{kind}-{number}"
         draw = self.chance.random
         awaited = number + draw.randrange(-20, 20)
-        body = f"garbage {id}".encode()
+        body = f"garbage {message_id}".encode()
         amount = draw.randrange(1, 1_000)
         if kind != "garbage":
             top_up = TopUpReceived(
-                top_up_id=id,
+                top_up_id=message_id,
                 account_id=f"account-{draw.randrange(8)}",
                 amount=amount,
                 gateway=kind,
                 gateway_reference=f"clean-{awaited}",
             )
             time = NOON + timedelta(days=draw.randrange(3))
-            body = top_up.within(Envelope(id, top_up.source, top_up.type, time)).encode()
-        self.witness.tell(Told(id, kind, amount), body)
-        return Stored(id, TopUpReceived.type, body, 0, "cloudtill", TopUpReceived.type)
+            body = top_up.within(Envelope(message_id, top_up.source, top_up.type, time)).encode()
+        self.witness.tell(Told(message_id, kind, amount), body)
+        return Stored(message_id, TopUpReceived.type, body, 0, "cloudtill", TopUpReceived.type)
 
     def _make_mischief(self) -> None:
         if self.chance.quiet:
