@@ -6,15 +6,17 @@ its way is told apart by the inbox and the outbox.
 
 import asyncio
 import random
+import re
 import uuid
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 import aio_pika
+import structlog
 from aio_pika.abc import AbstractConnection
 from aiormq import Channel
 from aiormq.abc import (
@@ -32,6 +34,8 @@ from yarl import URL
 
 from shared.amqp_values import read_any_value
 from shared.outbox import Parcel
+
+log = structlog.get_logger()
 
 read_any_value()
 
@@ -57,24 +61,66 @@ class ChannelGone(Exception):
 async def connected(url: str, name: str) -> AsyncIterator[AbstractConnection]:
     """One connection, closed at the end.
 
+    Args:
+        url: of the broker. Those of a cluster's nodes have commas between them, and are tried in
+            turn, beginning with any.
+        name: what the broker's operators see.
+
     Raises:
-        one of TROUBLE: if the broker can't be reached or does not let us in.
+        one of TROUBLE: if the broker can't be reached or does not let us in, or if the connection
+            breaks under the body.
     """
+    with _breaking_as_trouble():
+        connection = await _connect_to_any(urls_in(url), name)
+        try:
+            yield connection
+        finally:
+            closing = asyncio.ensure_future(connection.close())
+            await asyncio.wait([closing], timeout=_CONNECT_S)
+            if not closing.done():
+                closing.cancel()
+            elif not closing.cancelled():
+                closing.exception()  # a connection that broke can't be closed any better
+
+
+def urls_in(url: str) -> list[str]:
+    """The nodes that a setting names."""
+    return re.split(r",\s*(?=amqps?://)", url)
+
+
+async def _connect_to_any(urls: Sequence[str], name: str) -> AbstractConnection:
+    *others, last = random.sample(urls, len(urls))
+    for url in others:
+        try:
+            return await _connect(url, name)
+        except TROUBLE as error:
+            log.debug("node not reached", name=name, error=repr(error))
+    return await _connect(last, name)
+
+
+async def _connect(url: str, name: str) -> AbstractConnection:
     address = URL(url)
-    connection = await aio_pika.connect(
-        address.update_query({"heartbeat": str(_HEARTBEAT_S), **address.query}),
-        timeout=_CONNECT_S,
-        client_properties={"connection_name": name},
-    )
+    with _breaking_as_trouble():
+        return await aio_pika.connect(
+            address.update_query({"heartbeat": str(_HEARTBEAT_S), **address.query}),
+            timeout=_CONNECT_S,
+            client_properties={"connection_name": name},
+        )
+
+
+@contextmanager
+def _breaking_as_trouble() -> Iterator[None]:
+    """A connection that breaks at the wrong moment makes aiormq cancel what we wait for, or end
+    with what is meant for its own loops. Neither may end a worker, and least of all silently."""
     try:
-        yield connection
-    finally:
-        closing = asyncio.ensure_future(connection.close())
-        await asyncio.wait([closing], timeout=_CONNECT_S)
-        if not closing.done():
-            closing.cancel()
-        elif not closing.cancelled():
-            closing.exception()  # a connection that broke can't be closed any better
+        yield
+    except StopAsyncIteration as error:
+        raise ConnectionResetError("the broker hung up while it let us in") from error
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise ConnectionResetError("the connection broke, and what waited for it") from error
 
 
 async def pause_before_reconnecting() -> None:

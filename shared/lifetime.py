@@ -46,9 +46,13 @@ async def beside(*tasks: Awaitable[None]) -> AsyncIterator[None]:
     body = asyncio.current_task()
     assert body is not None
     failed: list[BaseException] = []
+    leaving = False
 
     def ended(task: asyncio.Future[None]) -> None:
-        if not task.cancelled() and (error := task.exception()):
+        if leaving:
+            return
+        error = RuntimeError("a task was cancelled") if task.cancelled() else task.exception()
+        if error:
             failed.append(error)
             body.cancel()
 
@@ -62,6 +66,7 @@ async def beside(*tasks: Awaitable[None]) -> AsyncIterator[None]:
             raise failed[0] from None
         raise
     finally:
+        leaving = True
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)

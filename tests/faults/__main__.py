@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import logging
 import shutil
 import sys
 import tempfile
@@ -36,6 +37,7 @@ def main() -> int:
         rounds=options.rounds,
         steps=0 if options.no_steps else None,
     )
+    logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # connections break on purpose
     options.out.parent.mkdir(parents=True, exist_ok=True)
     logs = Path(tempfile.mkdtemp(prefix="faults-", dir=options.out.parent)).absolute()
     print(f"seed {plan.seed}; what workers log is in {logs} while it runs, and where it fails")

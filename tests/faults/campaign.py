@@ -80,7 +80,7 @@ async def campaign(servers: Servers, logs: Path, plan: Plan) -> dict[str, Any]:
             await site.all_recovered()
             await live_on(site, load)
             await site.assert_all_is_well(load.placed)
-        assert not site.failures, site.failures
+        assert not site.failures, site.failures[:5]
         return {
             "seed": plan.seed,
             "orders": len(load.placed),
@@ -109,6 +109,7 @@ async def _under_fire(site: Site, load: Load, plan: Plan) -> None:
             site.time_recovery(kind)
         else:
             await site.recovered(kind)
+        print(f"{number + 1:>5} of {len(strikes)}  {kind}", flush=True)
     await asyncio.gather(*publishing)
 
 

@@ -25,11 +25,13 @@ class Weather:
         delay_s: how long every chunk is held back.
         swallows_requests: nothing reaches the server, and no connection ends.
         swallows_answers: nothing comes back from the server.
+        cuts_after: of how many bytes, in either direction, a new connection is cut; None: never.
     """
 
     delay_s: float = 0
     swallows_requests: bool = False
     swallows_answers: bool = False
+    cuts_after: int | None = None
 
     def swallows(self, *, request: bool) -> bool:
         """Whether bytes of this direction are swallowed."""
@@ -158,7 +160,7 @@ class _Link:
         self._proxy = proxy
         self._client = client
         self._server = server
-        self.cut_after: int | None = None
+        self.cut_after = proxy.weather().cuts_after
         """How many more bytes pass before it is cut; None: it is not to be cut."""
         self.is_lost = False
 

@@ -275,7 +275,7 @@ class Site:
         assert not unconcluded, f"{len(unconcluded)} orders: {dict(list(unconcluded.items())[:5])}"
         assert not letters, f"{len(letters)} dead letters: {letters[:5]}"
         await assert_audit_is_clean(self.house)
-        assert not self.failures, self.failures
+        assert not self.failures, self.failures[:5]
 
 
 @asynccontextmanager

@@ -68,13 +68,15 @@ async def connections_closed(site: Site) -> None:
 async def consumers_cancelled(site: Site) -> None:
     """The broker cancels the consumers of queues that are deleted, and then made anew.
 
-    Only those of dead letters: what lies in others would be gone. They are empty, or stay.
+    Only those of dead letters, where they are empty: what lies in others would be gone.
     """
     async with broker.connected(site.house.amqp_url, "operator") as connection:
+        opened = await connection.channel()
+        channel = await opened.get_underlay_channel()
         for service in SERVICES:
-            channel = await (await connection.channel()).get_underlay_channel()
-            with suppress(broker.CHANNEL_TROUBLE):
-                await channel.queue_delete(topology.dead_queue_of(service), if_empty=True)
+            queue = topology.dead_queue_of(service)
+            if (await channel.queue_declare(queue, passive=True)).message_count == 0:
+                await channel.queue_delete(queue)
         await site.pause(0, 0.5)
         await topology.apply(connection, SERVICES.values())
 
@@ -122,7 +124,7 @@ async def deadlocks(site: Site) -> None:
             with suppress(*TRANSIENT):
                 async with db.transaction():
                     cursor = await db.cursor(
-                        "select 1 from wallet.wallet order by account_id desc, kind desc for update"
+                        "select from wallet.wallet order by account_id desc, wallet desc for update"
                     )
                     while await cursor.fetch(5):
                         await site.pause(0, 0.05)

@@ -1,0 +1,92 @@
+"""Connections that break at the worst moment: trouble that passes, never a worker's end."""
+
+import asyncio
+import time
+
+import pytest
+
+from shared import broker, database
+from shared.database import PassingTrouble, connection, pool
+from shared.lifetime import beside
+from shared.settings import Settings
+from tests.faults.proxy import Proxy, Weather
+
+NOBODY_LISTENS = "amqp://guest:guest@127.0.0.1:9/"
+
+
+async def test_a_broker_that_hangs_up_at_any_byte_of_the_handshake_is_trouble_that_passes(
+    amqp_url: str,
+) -> None:
+    cut = let_in = 0
+    with Proxy(amqp_url, seed=1).serving() as proxy:
+        for cuts_after in range(0, 1_400, 20):
+            proxy.set_weather(Weather(cuts_after=cuts_after))
+            try:
+                async with broker.connected(proxy.url, "test") as opened:
+                    await opened.channel()
+                    let_in += 1
+            except broker.TROUBLE:
+                cut += 1
+    assert cut > 10
+    assert let_in > 0
+
+
+async def test_what_aiormq_cancels_under_a_body_is_trouble_and_not_our_own_cancellation(
+    amqp_url: str,
+) -> None:
+    with pytest.raises(ConnectionResetError):
+        async with broker.connected(amqp_url, "test"):
+            raise asyncio.CancelledError
+
+
+async def test_a_body_that_is_really_cancelled_stays_cancelled(amqp_url: str) -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5), broker.connected(amqp_url, "test"):
+            await asyncio.Event().wait()
+
+
+async def test_any_node_of_a_cluster_that_can_be_reached_will_do(amqp_url: str) -> None:
+    for _ in range(5):
+        async with broker.connected(f"{NOBODY_LISTENS}, {amqp_url},{NOBODY_LISTENS}", "test") as it:
+            assert not it.is_closed
+
+
+async def test_where_no_node_can_be_reached_that_is_trouble_that_passes() -> None:
+    with pytest.raises(broker.TROUBLE):
+        async with broker.connected(f"{NOBODY_LISTENS},{NOBODY_LISTENS}", "test"):
+            pass
+
+
+async def test_a_task_that_is_cancelled_by_something_else_does_not_leave_silently() -> None:
+    async def cancelled() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(RuntimeError):
+        async with beside(cancelled()):
+            await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("swallows", ["requests", "answers"])
+async def test_a_connection_to_postgres_that_the_network_lost_is_given_up(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, swallows: str
+) -> None:
+    monkeypatch.setattr(database, "settings", lambda: Settings(database_silence_s=0.5))
+    with Proxy(database_url, seed=1).serving() as proxy:
+        async with pool(proxy.url, "wallet") as connections:
+            async with connection(connections) as db:
+                assert await db.fetchval("select 1") == 1
+            proxy.set_weather(
+                Weather(
+                    swallows_requests=swallows == "requests",
+                    swallows_answers=swallows == "answers",
+                )
+            )
+            began = time.monotonic()
+            with pytest.raises(PassingTrouble):
+                async with connection(connections) as db:
+                    await db.fetchval("select 1")
+            assert time.monotonic() - began < 5
+            proxy.drop()
+            proxy.set_weather(Weather())
+            async with connection(connections) as db:
+                assert await db.fetchval("select 1") == 1
