@@ -33,6 +33,9 @@ class Settings(EnvironmentSettings):
     invoice_due_days: int = Field(
         15, ge=0, description="Days until an invoice is due (domain 3.4)."
     )
+    run_width: int = Field(
+        8, ge=1, le=100, description="Ranges of accounts of a month's run in hand at once."
+    )
 
     log_level: str = "info"
     log_format: str = Field("auto", pattern="^(auto|json|console)$")

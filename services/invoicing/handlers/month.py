@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 from services.invoicing.domain.invoices import in_messages
 from services.invoicing.domain.usage import months_to_close
 from services.invoicing.handlers.giving_back import give_back
-from services.invoicing.store import invoices, month
-from services.invoicing.store.month import Issued, Range, RangeKey, Stretch
+from services.invoicing.store import invoices, month, runs
+from services.invoicing.store.month import Issued, Stretch
+from services.invoicing.store.runs import Range, RangeKey
 from shared.database import Connection
 from shared.messages import Message, NotYet, Refused, Said
 from shared.messages.invoicing import (
@@ -32,28 +33,38 @@ def _zone() -> ZoneInfo:
 
 
 async def tick_month(ticks: Sequence[TickMonth], db: Connection) -> list[Said]:
-    """Begin the run of a month that is over; a second tick for it changes nothing."""
+    """Begin the run of a month that is over; a second tick for it changes nothing.
+
+    As many ranges are handed out as may be in hand at once. Whoever is done with one hands out the
+    next, so that a run's messages in the queue are few however many ranges it has.
+    """
     said: list[Said] = []
     for tick in sorted(ticks, key=lambda one: one.period):
         if tick.time < BillingMonth.parse(tick.period).end(_zone()):
             said.append(Refused(tick, "month_not_over", f"{tick.period} is not over yet"))
-            continue
-        said += [
-            MonthRangeDue(
-                period=tick.period,
-                range_number=one.key.range_number,
-                first_account=one.first_account,
-                next_account=one.next_account,
-            ).because(tick, key=str(one.key.range_number))
-            for one in await month.save_run(db, tick.period, tick.time)
-        ]
+        elif await runs.save_run(db, tick.period, tick.time):
+            said += await _hand_out(tick.period, settings().run_width, tick, db)
     return said
 
 
+async def _hand_out(period: str, at_most: int, cause: Message, db: Connection) -> list[Message]:
+    return [
+        MonthRangeDue(
+            period=period,
+            range_number=one.key.range_number,
+            first_account=one.first_account,
+            next_account=one.next_account,
+        ).because(cause, key=str(one.key.range_number))
+        for one in await runs.hand_out_ranges(db, period, at_most)
+    ]
+
+
 async def month_range_due(messages: Sequence[MonthRangeDue], db: Connection) -> list[Said]:
-    """Invoice a range of accounts, and pass on the others of the group.
+    """Invoice a range of accounts and hand out the next one; pass on the others of the group.
 
     A range that the run does not have yet is one of accounts that are run again by themselves.
+    One that ends as a dead letter is in hand until it is replayed, and the others go on without
+    it; once as many lie there as may be in hand, the run waits for the operator.
     """
     due = {
         RangeKey(one.period, one.range_number): one
@@ -65,20 +76,22 @@ async def month_range_due(messages: Sequence[MonthRangeDue], db: Connection) -> 
         for key, one in due.items()
         if key not in now
     ]
-    runs = await month.find_runs(db, {key.period for key in now})
-    known = await month.lock_ranges(db, now)
+    begun = await runs.find_runs(db, {key.period for key in now})
+    known = await runs.lock_ranges(db, now)
     for key, message in now.items():
-        if key.period not in runs:
+        if key.period not in begun:
             said.append(NotYet(message, "unknown_run"))
             continue
         one = known.get(key)
         if one is None:
             one = Range(
-                key, message.first_account, message.next_account, runs[key.period], done=False
+                key, message.first_account, message.next_account, begun[key.period], done=False
             )
-            await month.append_range(db, one)
+            await runs.append_range(db, one)
         if not one.done:
             said += await _invoice_range(one, message, db)
+            if key in known:
+                said += await _hand_out(key.period, 1, message, db)
     return said
 
 
@@ -96,9 +109,9 @@ async def _invoice_range(one: Range, cause: Message, db: Connection) -> list[Sai
         count += issued.invoices
         left_out += issued.unbillable
         if issued.invoices:
-            await month.save_run_totals(db, one.key, issued.numbers)
+            await runs.append_totals(db, one.key, str(due), issued.numbers)
             said += await _tell(due, issued, cause, db)
-    await month.conclude_range(db, one.key, count, len(left_out))
+    await runs.conclude_range(db, one.key, count, len(left_out))
     closed = MonthRangeClosed(period=one.key.period, range_number=one.key.range_number)
     return [*said, closed.because(cause)]
 
@@ -136,7 +149,7 @@ async def _tell(due: BillingMonth, issued: Issued, cause: Message, db: Connectio
 
 
 async def month_range_closed(messages: Sequence[MonthRangeClosed], db: Connection) -> list[Said]:
-    """Say that a run is completed, once its last range is."""
+    """Complete a run once its last range is done, and say so."""
     causes = {one.period: one for one in messages}
     return [
         InvoiceRunCompleted(
@@ -146,5 +159,5 @@ async def month_range_closed(messages: Sequence[MonthRangeClosed], db: Connectio
             quarantined=run.quarantined,
             amounts=run.amounts,
         ).because(causes[run.period], key=run.period)
-        for run in await month.complete_runs(db, causes)
+        for run in await runs.complete_runs(db, causes)
     ]

@@ -209,6 +209,7 @@ create table invoice (
 );
 create unique index invoice_of_item on invoice (order_id, item_id) where kind = 'prepaid';
 create unique index invoice_of_month on invoice (resource_id, period) where kind = 'usage';
+create index invoice_recorded on invoice using brin (recorded_at) with (autosummarize = on);
 create index invoice_of_account on invoice (account_id, issued_at, invoice_id);
 create index invoice_of_resource on invoice (resource_id, issued_at, invoice_id)
     where kind <> 'usage';

@@ -1,10 +1,9 @@
-"""The month's run: its ranges, and the one statement that invoices a range."""
+"""The one statement that invoices the use of a range of accounts."""
 
-import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final
 
 from services.invoicing.store.invoices import Numbers, lock_series, use_numbers
 from shared.database import Connection
@@ -13,27 +12,8 @@ from shared.sql import Statements
 
 sql = Statements("services.invoicing.store", "month.sql")
 
-ACCOUNTS_IN_A_RANGE: Final = 500
 FIRST_TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """No message has an earlier time."""
-
-
-class RangeKey(NamedTuple):
-    """One range of a month's run."""
-
-    period: str
-    range_number: int
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Accounts from `first_account` up to but not `next_account`, and when their run was due."""
-
-    key: RangeKey
-    first_account: str
-    next_account: str | None
-    tick_at: datetime
-    done: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,74 +47,6 @@ class Issued:
     @property
     def invoices(self) -> int:
         return self.numbers.end - self.numbers.first
-
-
-@dataclass(frozen=True, slots=True)
-class Completed:
-    """A completed run, with the gross total of each currency."""
-
-    period: str
-    invoices: int
-    quarantined: int
-    amounts: dict[str, int]
-
-
-async def save_run(
-    db: Connection,
-    period: str,
-    tick_at: datetime,
-    accounts_in_a_range: int = ACCOUNTS_IN_A_RANGE,
-) -> list[Range]:
-    """Begin a month's run and cut its accounts into ranges; none if it was begun before."""
-    if await db.fetchval(sql.save_run, period, tick_at) is None:
-        return []
-    rows = await db.fetch(sql.append_ranges, period, accounts_in_a_range)
-    return [
-        Range(
-            RangeKey(period, row["range_number"]),
-            row["first_account"],
-            row["next_account"],
-            tick_at,
-            done=False,
-        )
-        for row in sorted(rows, key=lambda row: row["range_number"])
-    ]
-
-
-async def lock_ranges(db: Connection, keys: Collection[RangeKey]) -> dict[RangeKey, Range]:
-    """Hold ranges while they are worked on."""
-    ordered = sorted(keys)
-    rows = await db.fetch(
-        sql.lock_ranges, [key.period for key in ordered], [key.range_number for key in ordered]
-    )
-    ranges = (
-        Range(
-            RangeKey(row["period"], row["range_number"]),
-            row["first_account"],
-            row["next_account"],
-            row["tick_at"],
-            row["done"],
-        )
-        for row in rows
-    )
-    return {one.key: one for one in ranges}
-
-
-async def append_range(db: Connection, one: Range) -> None:
-    """Add a range to a run: accounts that are run again by themselves."""
-    await db.execute(
-        sql.append_range,
-        one.key.period,
-        one.key.range_number,
-        one.first_account,
-        one.next_account,
-    )
-
-
-async def find_runs(db: Connection, periods: Collection[str]) -> dict[str, datetime]:
-    """When those of these months' runs were due that were begun."""
-    rows = await db.fetch(sql.find_runs, sorted(periods))
-    return {row["period"]: row["tick_at"] for row in rows}
 
 
 async def lock_accounts_of_range(
@@ -200,24 +112,3 @@ async def conclude_final_invoices(db: Connection, numbers: Numbers, corrections_
     await db.execute(
         sql.conclude_final_invoices, numbers.series, numbers.first, numbers.end, corrections_of
     )
-
-
-async def save_run_totals(db: Connection, key: RangeKey, numbers: Numbers) -> None:
-    """Add what was issued to the totals of its range."""
-    await db.execute(sql.save_run_totals, *key, numbers.series, numbers.first, numbers.end)
-
-
-async def conclude_range(db: Connection, key: RangeKey, invoices: int, quarantined: int) -> None:
-    """Note that a range is done."""
-    await db.execute(sql.conclude_range, *key, invoices, quarantined)
-
-
-async def complete_runs(db: Connection, periods: Collection[str]) -> list[Completed]:
-    """Complete those of these runs whose ranges are all done, each once."""
-    if not await db.fetch(sql.lock_runs, sorted(periods)):
-        return []
-    rows = await db.fetch(sql.complete_runs, sorted(periods))
-    return [
-        Completed(row["period"], row["invoices"], row["quarantined"], json.loads(row["amounts"]))
-        for row in rows
-    ]

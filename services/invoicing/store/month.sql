@@ -1,42 +1,3 @@
--- name: save_run
--- A month's run; nothing where there is one already.
-insert into run (period, tick_at) values ($1, $2)
-on conflict (period) do nothing
-returning period;
-
--- name: append_ranges
--- Cut the accounts into ranges of $2 at most. The last one has no end, so that none is left out.
-insert into run_range (period, range_number, first_account, next_account)
-select $1, place, first_account, lead(first_account) over (order by first_account)
-from (
-    select (place / $2::integer)::integer as place,
-           case when place = 0 then '' else account_id end as first_account
-    from (
-        select account_id, row_number() over (order by account_id) - 1 as place from account
-        union all
-        select '', 0 where not exists (select from account)
-    ) counted
-    where place % $2 = 0
-) cut
-returning range_number, first_account, next_account;
-
--- name: lock_ranges
--- Ranges of runs, held while they are worked on, with when their run was due.
-select g.period, g.range_number, g.first_account, g.next_account, g.done_at is not null as done,
-       r.tick_at
-from run_range g join run r using (period)
-where (g.period, g.range_number) in (select * from unnest($1::text[], $2::integer[]))
-order by g.period, g.range_number
-for no key update of g;
-
--- name: append_range
--- One more range of a run: accounts that are run again by themselves.
-insert into run_range (period, range_number, first_account, next_account) values ($1, $2, $3, $4);
-
--- name: find_runs
--- When these months' runs were due.
-select period, tick_at from run where period = any($1::text[]);
-
 -- name: lock_accounts_of_range
 -- Hold the accounts of a range: their use does not change while it is invoiced.
 select count(*) from (
@@ -254,6 +215,7 @@ with account_due as (
     update account a set closed_until = $5
     from account_due d
     where $7 = 'usage' and a.account_id = d.account_id
+      and a.account_id >= $1 and ($2::text is null or a.account_id < $2)
       and a.account_id not in (select account_id from unbillable)
 ), quarantined as (
     insert into quarantine (account_id, period, reason, detail, since)
@@ -287,39 +249,3 @@ from final f
 where s.account_id = f.account_id and s.resource_id = f.resource_id
   and s.final_invoice_id is null and s.ended_at > f.closed_until
   and s.started_at < f.period_to;
-
--- name: conclude_range
--- A range is done: how many invoices it issued and how many accounts it had to leave out.
-update run_range set invoices = $3, quarantined = $4, done_at = now()
-where period = $1 and range_number = $2;
-
--- name: save_run_totals
--- What the invoices with a run of numbers come to, by currency, added to their range's totals.
-insert into run_total (period, range_number, currency, invoices, net, vat, gross)
-select $1, $2, currency, count(*), sum(net), sum(vat), sum(gross)
-from invoice where series = $3 and number >= $4 and number < $5
-group by currency
-on conflict (period, range_number, currency) do update
-set invoices = run_total.invoices + excluded.invoices, net = run_total.net + excluded.net,
-    vat = run_total.vat + excluded.vat, gross = run_total.gross + excluded.gross;
-
--- name: lock_runs
--- Those of these runs that are not completed, held so that each is completed once.
-select period from run where period = any ($1::text[]) and completed_at is null
-order by period
-for no key update;
-
--- name: complete_runs
--- Complete those of these runs whose ranges are all done, and what they came to.
-update run r set completed_at = now()
-where period = any ($1::text[]) and completed_at is null
-  and not exists (select from run_range g where g.period = r.period and g.done_at is null)
-returning period,
-    (select coalesce(sum(invoices), 0) from run_range g where g.period = r.period)::bigint
-        as invoices,
-    (select coalesce(sum(quarantined), 0) from run_range g where g.period = r.period)::bigint
-        as quarantined,
-    (select coalesce(json_object_agg(currency, gross), '{}') from (
-        select currency, sum(gross)::bigint as gross from run_total t
-        where t.period = r.period group by currency
-    ) total)::text as amounts;

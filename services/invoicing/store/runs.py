@@ -48,12 +48,13 @@ async def save_run(
     period: str,
     tick_at: datetime,
     accounts_in_a_range: int = ACCOUNTS_IN_A_RANGE,
-) -> None:
-    """Begin a month's run and cut its accounts into ranges; nothing if it was begun before."""
+) -> bool:
+    """Begin a month's run and cut its accounts into ranges; false if it was begun before."""
     if await db.fetchval(sql.save_run, period, tick_at) is None:
-        return
+        return False
     await db.execute(sql.append_ranges, period, accounts_in_a_range)
     await db.execute(sql.save_ranges, period)
+    return True
 
 
 async def hand_out_ranges(db: Connection, period: str, at_most: int) -> list[Range]:
@@ -102,9 +103,7 @@ async def find_runs(db: Connection, periods: Collection[str]) -> dict[str, datet
 
 async def append_totals(db: Connection, key: RangeKey, month: str, numbers: Numbers) -> None:
     """Note what a range issued for a month."""
-    await db.execute(
-        sql.append_totals, *key, month, numbers.series, numbers.first, numbers.end
-    )
+    await db.execute(sql.append_totals, *key, month, numbers.series, numbers.first, numbers.end)
 
 
 async def conclude_range(db: Connection, key: RangeKey, invoices: int, quarantined: int) -> None:

@@ -25,15 +25,18 @@ update run set ranges = (select count(*) from run_range g where g.period = $1) w
 
 -- name: hand_out_ranges
 -- Hand out the next $2 ranges of a run, as far as there are any.
-with moved as (
-    update run set handed_out = handed_out + least($2::integer, ranges - handed_out)
-    where period = $1 and handed_out < ranges
-    returning period, handed_out, tick_at
+with before as (
+    select period, handed_out from run where period = $1 and handed_out < ranges
+    for no key update
+), moved as (
+    update run r set handed_out = least(r.ranges, b.handed_out + $2::integer)
+    from before b where r.period = b.period
+    returning r.period, b.handed_out as first, r.handed_out as next, r.tick_at
 )
 select g.period, g.range_number, g.first_account, g.next_account, false as done, m.tick_at
 from moved m
 join run_range g on g.period = m.period
-    and g.range_number >= m.handed_out - $2 and g.range_number < m.handed_out
+    and g.range_number >= m.first and g.range_number < m.next
 order by g.range_number;
 
 -- name: lock_ranges

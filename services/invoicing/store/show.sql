@@ -83,16 +83,43 @@ order by s.resource_id, s.version;
 
 -- name: show_run
 -- How far a month's run is, and what it has come to.
-select r.period, r.tick_at, r.started_at, r.completed_at,
-       (select count(*) from run_range g where g.period = r.period)::integer as ranges,
-       (select count(*) from run_range g where g.period = r.period and g.done_at is not null)::integer
-           as ranges_done,
-       (select coalesce(sum(invoices), 0) from run_range g where g.period = r.period)::bigint
-           as invoices,
+select r.period, r.tick_at, r.started_at, r.completed_at, r.ranges, g.ranges_done,
+       r.handed_out - g.ranges_done as ranges_in_hand, g.invoices,
        (select count(*) from quarantine q
-        where q.period <= r.period and q.resolved_at is null)::integer as quarantined,
-       (select max(range_number) + 1 from run_range g where g.period = r.period) as next_range
-from run r where r.period = $1;
+        where q.period <= r.period and q.resolved_at is null)::integer as quarantined, g.next_range
+from run r
+cross join lateral (
+    select count(done_at) filter (where range_number < r.ranges)::integer as ranges_done,
+           coalesce(sum(invoices), 0)::bigint as invoices, max(range_number) + 1 as next_range
+    from run_range g where g.period = r.period
+) g
+where r.period = $1;
+
+-- name: show_ranges_in_hand
+-- The ranges of a run that were handed out and are not done.
+select range_number, first_account, next_account
+from run r join run_range g using (period)
+where period = $1 and g.range_number < r.handed_out and g.done_at is null
+order by range_number;
+
+-- name: show_dead_ranges
+-- Dead letters that are ranges of some run.
+select number, reason, detail, body from dead_letter
+where type = 'month.range_due' and concluded_at is null
+order by number;
+
+-- name: show_report
+-- The latest close report of a run.
+select revision, resources, invoices, adjustments, quarantined, lpad(to_hex((checksum % 1152921504606846976)::bigint), 15, '0')
+           as checksum, recorded_at
+from run_report where period = $1
+order by revision desc limit 1;
+
+-- name: show_report_totals
+-- What a close report has of each currency.
+select currency, invoices, net::bigint as net, vat::bigint as vat, gross::bigint as gross
+from run_report_total where period = $1 and revision = $2
+order by currency;
 
 -- name: show_run_totals
 -- What a month's run has come to, by currency.
