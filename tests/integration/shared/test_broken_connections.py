@@ -4,6 +4,7 @@ import asyncio
 import time
 
 import pytest
+import uvloop
 
 from shared import broker, database
 from shared.database import PassingTrouble, connection, pool
@@ -29,6 +30,23 @@ async def test_a_broker_that_hangs_up_at_any_byte_of_the_handshake_is_trouble_th
                 cut += 1
     assert cut > 10
     assert let_in > 0
+
+
+def test_a_proxy_that_lets_us_in_and_has_no_broker_is_trouble_that_passes() -> None:
+    def hang_up(_reads: asyncio.StreamReader, writes: asyncio.StreamWriter) -> None:
+        writes.close()
+
+    async def try_to_connect() -> None:
+        server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        for _ in range(20):
+            with pytest.raises(broker.TROUBLE):
+                async with broker.connected(f"amqp://guest:guest@127.0.0.1:{port}/", "test"):
+                    pass
+        server.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as workers do
+        runner.run(try_to_connect())
 
 
 async def test_what_aiormq_cancels_under_a_body_is_trouble_and_not_our_own_cancellation(
