@@ -80,6 +80,19 @@ from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::inte
 order by ordinal
 returning row_id, message_id;
 
+-- name: append_put_off
+-- Put messages off, sorted by whoever calls; one of which a copy already waits is put off with it.
+insert into outbox (exchange, routing_key, message_id, type, correlation_id, attempt, must_arrive,
+                    body, due_at)
+select exchange, routing_key, message_id, type, correlation_id, attempt, must_arrive, body,
+       clock_timestamp() + make_interval(secs => due_in_s)
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::integer[],
+            $7::boolean[], $8::bytea[], $9::float8[]) with ordinality
+    as t (exchange, routing_key, message_id, type, correlation_id, attempt, must_arrive, body,
+          due_in_s, ordinal)
+order by ordinal
+on conflict (message_id, attempt, md5(body)) where attempt > 0 do nothing;
+
 -- name: claim_outbox
 -- Lease what is due to this relay; what another relay is just claiming is passed over.
 update outbox

@@ -6,7 +6,7 @@ A queue, not a log: rows are deleted once confirmed. A row belongs to whoever le
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from shared.database import Connection, Row
 from shared.messages import Later, Message
@@ -87,6 +87,9 @@ async def append(
 ) -> list[OutboxRow]:
     """Write parcels in the caller's transaction.
 
+    Of a message that is put off, copies become one: nothing keeps two workers from putting off the
+    same, and each of two would have copies of its own the next time.
+
     Args:
         lease_s: for how long the rows that are due at once belong to the caller, who hands them
             to its relay after the commit. 0: whichever relay comes first publishes them.
@@ -94,10 +97,22 @@ async def append(
     Returns:
         The rows that are due at once, in their order.
     """
+    put_off = [parcel for parcel in parcels if parcel.attempt]
+    if put_off:
+        put_off.sort(key=lambda parcel: (parcel.message_id, parcel.attempt))
+        await db.execute(sql.append_put_off, *_columns(put_off, lease_s=0))
+        parcels = [parcel for parcel in parcels if not parcel.attempt]
     if not parcels:
         return []
-    rows = await db.fetch(
-        sql.append_outbox,
+    rows = await db.fetch(sql.append_outbox, *_columns(parcels, lease_s))
+    written = list(zip(rows, parcels, strict=True))
+    if any(row["message_id"] != parcel.message_id for row, parcel in written):
+        raise RuntimeError("Postgres returned the outbox's rows in another order")
+    return [OutboxRow(row["row_id"], parcel) for row, parcel in written if not parcel.delay_s]
+
+
+def _columns(parcels: Sequence[Parcel], lease_s: float) -> tuple[list[Any], ...]:
+    return (
         [parcel.exchange for parcel in parcels],
         [parcel.routing_key for parcel in parcels],
         [parcel.message_id for parcel in parcels],
@@ -108,10 +123,6 @@ async def append(
         [parcel.body for parcel in parcels],
         [parcel.delay_s or lease_s for parcel in parcels],
     )
-    written = list(zip(rows, parcels, strict=True))
-    if any(row["message_id"] != parcel.message_id for row, parcel in written):
-        raise RuntimeError("Postgres returned the outbox's rows in another order")
-    return [OutboxRow(row["row_id"], parcel) for row, parcel in written if not parcel.delay_s]
 
 
 async def claim(db: Connection, *, lease_s: float, at_most: int) -> list[OutboxRow]:

@@ -46,6 +46,8 @@ create table outbox (
     autovacuum_vacuum_cost_delay = 0
 );
 create index outbox_due on outbox (due_at);
+-- Copies of a message that are put off become one again, lest each retry have more of them.
+create unique index outbox_put_off on outbox (message_id, attempt, md5(body)) where attempt > 0;
 
 -- Messages that could not be handled, kept until an operator replays or discards them.
 create table dead_letter (

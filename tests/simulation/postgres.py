@@ -70,6 +70,7 @@ class Database:
         self.balances: dict[str, int] = {}
         self.credited: set[str] = set()
         self._letters: set[tuple[str, str]] = set()
+        self._put_off: set[tuple[str, int, bytes]] = set()
         self._due: list[tuple[float, int]] = []
         self._row_ids = count(1)
         self._locks: dict[tuple[object, ...], Transaction] = {}
@@ -203,8 +204,21 @@ class Database:
         mine.on_commit.extend(partial(self._save, entry) for entry in entries)
         return [{"row_id": entry.row_id, "message_id": entry.message_id} for entry in entries]
 
+    async def append_put_off(self, mine: Transaction, *columns: Sequence[Any]) -> None:
+        for *fields, delay_s in zip(*columns, strict=True):
+            entry = OutboxEntry(next(self._row_ids), *fields)
+            entry.due_at = self._loop.time() + delay_s
+            copy = (entry.message_id, entry.attempt, entry.body)
+            if copy in self._put_off or self._locks.get(("put off", *copy)) is mine:
+                continue
+            await self._lock(mine, ("put off", *copy))
+            if copy not in self._put_off:
+                mine.on_commit.append(partial(self._save, entry))
+
     def _save(self, entry: OutboxEntry) -> None:
         self.outbox[entry.row_id] = entry
+        if entry.attempt:
+            self._put_off.add((entry.message_id, entry.attempt, entry.body))
         heapq.heappush(self._due, (entry.due_at, entry.row_id))
         self._witness.said(
             self.service,
@@ -230,10 +244,10 @@ class Database:
             if entry is not None and entry.due_at == due_at:
                 claimed.append(entry)
         for entry in claimed:
-            self._put_off(entry, now + lease_s)
+            self._delay(entry, now + lease_s)
         return [entry.claimed() for entry in claimed]
 
-    def _put_off(self, entry: OutboxEntry, due_at: float) -> None:
+    def _delay(self, entry: OutboxEntry, due_at: float) -> None:
         entry.due_at = due_at
         heapq.heappush(self._due, (due_at, entry.row_id))
 
@@ -241,6 +255,7 @@ class Database:
         for row_id in row_ids:
             entry = self.outbox.pop(row_id, None)
             if entry is not None:
+                self._put_off.discard((entry.message_id, entry.attempt, entry.body))
                 self._witness.deleted(
                     entry.routing_key, entry.message_id, entry.attempt, entry.must_arrive
                 )
@@ -251,7 +266,7 @@ class Database:
         for row_id, delay_s in zip(row_ids, delays_s, strict=True):
             if entry := self.outbox.get(row_id):
                 entry.failures += 1
-                self._put_off(entry, self._loop.time() + delay_s)
+                self._delay(entry, self._loop.time() + delay_s)
 
     async def append_dead_letters(self, mine: Transaction, *columns: Sequence[Any]) -> None:
         for source, message_id, _type, reason, _detail, _attempt, body, _properties in zip(

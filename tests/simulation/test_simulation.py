@@ -25,7 +25,7 @@ def test_whatever_breaks_each_message_has_its_effect_once_and_is_concluded(seed:
 def test_a_bug_that_is_planted_is_found_and_found_again_by_the_seed_it_was_found_with(
     bug: str,
 ) -> None:
-    found = simulate("7", worlds=_WITHIN_WORLDS, bug=bug).finding
+    found = simulate("12", worlds=_WITHIN_WORLDS, bug=bug).finding
     assert found is not None
     assert simulate(found.seed, bug=bug).finding == found
 

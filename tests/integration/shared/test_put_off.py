@@ -1,0 +1,46 @@
+"""What is put off: copies of one message become one again, and nothing else does."""
+
+import asyncio
+from collections.abc import Sequence
+
+from shared import outbox
+from shared.database import Connection, transaction
+from shared.messages import NotYet, Said
+from shared.messages.upstream import TopUpReceived
+from tests.integration.shared.post import parcel
+from tests.integration.shared.rooms import delivered, room, top_up
+
+
+async def not_yet(top_ups: Sequence[TopUpReceived], _: Connection) -> list[Said]:
+    return [NotYet(one, "its account is not known") for one in top_ups]
+
+
+async def test_two_workers_that_put_off_copies_of_a_message_put_off_one(database_url: str) -> None:
+    ids = [f"m-{n:02}" for n in range(40)]
+    async with room(database_url, not_yet) as one, room(database_url, not_yet) as other:
+        await asyncio.gather(
+            one.conclude(*(delivered(top_up(each)) for each in ids)),
+            other.conclude(*(delivered(top_up(each)) for each in reversed(ids))),
+        )
+        assert await one.put_off() == [(each, 1) for each in ids]
+        await one.conclude(delivered(top_up("m-00"), attempt=1))
+        assert ("m-00", 2) in await one.put_off()
+
+
+async def test_other_messages_of_the_same_id_and_what_is_said_twice_stay_apart(
+    database_url: str,
+) -> None:
+    async with room(database_url) as here:
+        async with transaction(here.connections) as db:
+            await outbox.append(
+                db,
+                [
+                    parcel(1, attempt=1, delay_s=60, body=b"1"),
+                    parcel(1, attempt=1, delay_s=60, body=b"1"),
+                    parcel(1, attempt=1, delay_s=60, body=b"2"),
+                    parcel(2, body=b"3"),
+                    parcel(2, body=b"3"),
+                ],
+            )
+        bodies = await here.fetch("select body from outbox order by body")
+        assert bodies == [b"1", b"2", b"3", b"3"]
