@@ -77,13 +77,25 @@ def _value(name: str, schema: Mapping[str, Any], models: Mapping[str, Any]) -> A
             return [_value(name, one, models) for one in members]
         case {"type": "array"}:
             return [_value(name, schema["items"], models)]
-        case {"type": "object", "properties": fields}:
+        case {"type": "object"}:
+            return _object(name, schema, models)
+        case _:
+            return _plain(name, schema)
+
+
+def _object(name: str, schema: Mapping[str, Any], models: Mapping[str, Any]) -> dict[str, Any]:
+    match schema:
+        case {"properties": fields}:
             left_out = _NOT_TOGETHER.get(schema.get("title", ""), ())
             return {one: _value(one, fields[one], models) for one in fields if one not in left_out}
-        case {"type": "object", "additionalProperties": Mapping() as values}:
+        case {"additionalProperties": Mapping() as values}:
             return {"VND" if "amount" in name else "some": _value(name, values, models)}
-        case {"type": "object"}:
+        case _:
             return {}
+
+
+def _plain(name: str, schema: Mapping[str, Any]) -> Any:
+    match schema:
         case {"type": "integer"}:
             return max(1, int(schema.get("minimum", 1)))
         case {"type": "boolean"}:
