@@ -1,6 +1,8 @@
 """Connections that break at the worst moment: trouble that passes, never a worker's end."""
 
 import asyncio
+import socket
+import threading
 import time
 
 import pytest
@@ -33,20 +35,25 @@ async def test_a_broker_that_hangs_up_at_any_byte_of_the_handshake_is_trouble_th
 
 
 def test_a_proxy_that_lets_us_in_and_has_no_broker_is_trouble_that_passes() -> None:
-    def hang_up(_reads: asyncio.StreamReader, writes: asyncio.StreamWriter) -> None:
-        writes.close()
+    tries = 20
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def hang_up() -> None:
+        for _ in range(tries):
+            server.accept()[0].close()
 
     async def try_to_connect() -> None:
-        server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        for _ in range(20):
+        url = f"amqp://guest:guest@127.0.0.1:{server.getsockname()[1]}/"
+        for _ in range(tries):
             with pytest.raises(broker.TROUBLE):
-                async with broker.connected(f"amqp://guest:guest@127.0.0.1:{port}/", "test"):
+                async with broker.connected(url, "test"):
                     pass
-        server.close()
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as workers do
+    hanging_up = threading.Thread(target=hang_up)
+    hanging_up.start()
+    with server, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as workers do
         runner.run(try_to_connect())
+    hanging_up.join()
 
 
 async def test_what_aiormq_cancels_under_a_body_is_trouble_and_not_our_own_cancellation(
