@@ -225,13 +225,18 @@ class Handling:
         """Inbox, handlers, outbox, dead letters, commit."""
         try:
             group = await self._of_open_days(group)
+            phases = metrics.Phases(self._service.name)
             async with transaction(self._connections) as db:
                 new = await self._remember(db, group.messages)
+                phases.ended("remember")
                 passing("remembered", _types(new))
                 answers = await self._handle(db, new)
+                phases.ended("handle")
                 passing("handled", _types(new))
                 rows = await self._save(db, group, new, answers)
+                phases.ended("save")
                 passing("said", _types(new))
+            phases.ended("commit")
         except DayDropped as error:
             self.days.close_all()
             raise PassingTrouble(str(error)) from error
@@ -334,7 +339,8 @@ class Handling:
         name = self._service.name
         metrics.GROUP_SIZE.labels(name).observe(len(group.messages))
         metrics.DUPLICATES.labels(name).inc(len(group.messages) - len(new))
-        metrics.PUT_OFF.labels(name).inc(sum(isinstance(one, NotYet) for one in answers))
+        put_off = sum(isinstance(one, NotYet) for one in answers) + len(group.failed)
+        metrics.PUT_OFF.labels(name).inc(put_off)
         for letter in group.letters:
             metrics.PUT_AWAY.labels(name, letter.reason).inc()
         for message_type, count in Counter(one.message.type for one in new).items():

@@ -160,3 +160,15 @@ select (select count(*) from outbox) as outbox,
        (select coalesce(extract(epoch from max(clock_timestamp() - due_at)), 0)::float8
         from outbox where due_at < clock_timestamp()) as late_s,
        (select count(*) from dead_letter where concluded_at is null) as dead_letters;
+
+-- name: look
+-- What a service has yet to say, and what it handled and said since its statistics began.
+select count(*) filter (where exchange <> $1) as to_say,
+       count(*) filter (where exchange = $1) as put_off,
+       coalesce(extract(epoch from max(clock_timestamp() - due_at)), 0)::float8 as late_s,
+       (select count(*) from dead_letter where concluded_at is null) as dead_letters,
+       (select coalesce(sum(n_tup_ins - n_tup_del), 0)::bigint from pg_stat_user_tables
+        where schemaname = current_schema() and relname ~ '^inbox_[0-9]') as handled,
+       (select coalesce(sum(n_tup_ins), 0)::bigint from pg_stat_user_tables
+        where schemaname = current_schema() and relname = 'outbox') as said
+from outbox;

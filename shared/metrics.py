@@ -1,5 +1,7 @@
 """What a worker counts, for /metrics. Every figure is by service."""
 
+from time import perf_counter
+
 from prometheus_client import Counter, Gauge, Histogram
 
 HANDLED = Counter("cloudtill_messages_handled_total", "Messages handled", ["service", "type"])
@@ -30,6 +32,12 @@ GROUP_TIME = Histogram(
     ["service"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30),
 )
+PHASE_TIME = Histogram(
+    "cloudtill_phase_seconds",
+    "Time of one transaction by what it was spent on",
+    ["service", "phase"],
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5),
+)
 OUTBOX = Gauge("cloudtill_outbox_messages", "Messages in the outbox", ["service"])
 OUTBOX_LATE = Gauge(
     "cloudtill_outbox_late_seconds", "How long the oldest message is overdue", ["service"]
@@ -37,3 +45,19 @@ OUTBOX_LATE = Gauge(
 DEAD_LETTERS = Gauge(
     "cloudtill_dead_letters", "Dead letters that wait for an operator", ["service"]
 )
+
+
+class Phases:
+    """A stopwatch for one transaction."""
+
+    __slots__ = ("_service", "_since")
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self._since = perf_counter()
+
+    def ended(self, phase: str) -> None:
+        """Note that everything since the last phase was spent on this one."""
+        now = perf_counter()
+        PHASE_TIME.labels(self._service, phase).observe(now - self._since)
+        self._since = now

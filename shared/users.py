@@ -145,7 +145,15 @@ async def apply_to_postgres(db: Connection, login: Login, service: Service) -> N
     Raises:
         asyncpg.PostgresError: if the schema is not migrated yet, or we may not make roles.
     """
-    role = role_of(service.name)
+    await _apply_role(db, login, role_of(service.name))
+
+
+async def apply_reader_to_postgres(db: Connection, login: Login) -> None:
+    """Make the role of whoever reads every schema and writes none: the audit, for example."""
+    await _apply_role(db, login, "pg_read_all_data")
+
+
+async def _apply_role(db: Connection, login: Login, role: str) -> None:
     async with db.transaction():
         # Roles belong to the server: two that change one at once would fail.
         await db.execute("select pg_advisory_xact_lock(hashtext('cloudtill users'))")

@@ -6,7 +6,7 @@ from typing import cast
 
 import typer
 
-from services.cli import audit, dead, demo, documents, publish, run, setup, show, users
+from services.cli import audit, dead, demo, documents, publish, run, setup, show, top, users, watch
 from services.cli.console import Failure, errors
 from shared.log import hush_libraries
 
@@ -29,6 +29,8 @@ app.command()(publish.tick)
 app.command()(show.show)
 app.add_typer(dead.app, name="dead")
 app.command()(audit.audit)
+app.command()(top.top)
+app.command()(watch.watch)
 app.command()(documents.asyncapi)
 
 

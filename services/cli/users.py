@@ -15,14 +15,25 @@ from services.cli.console import (
     settings,
     table,
 )
+from services.cli.watch import USER as WATCH
 from services.registry import SCHEMAS, SERVICES
 from shared.service import Service
 from shared.settings import ServiceAddresses
-from shared.users import BadUser, Login, Rights, apply_to_postgres, apply_to_rabbitmq
+from shared.users import (
+    BadUser,
+    Login,
+    Rights,
+    apply_reader_to_postgres,
+    apply_to_postgres,
+    apply_to_rabbitmq,
+)
 
 app = typer.Typer(
     help="A user a service on RabbitMQ and in Postgres.", no_args_is_help=True, name="users"
 )
+
+
+_NAMES = [service.name for service in SCHEMAS]
 
 
 @app.command()
@@ -30,10 +41,11 @@ def apply() -> None:
     """Make the users that the services' own addresses name, with their passwords and rights.
 
     CLOUDTILL_WALLET_AMQP_URL and CLOUDTILL_WALLET_DATABASE_URL, and the same for every service, say
-    which. Needs CLOUDTILL_MANAGEMENT_URL and CLOUDTILL_DATABASE_URL as administrator. May be run
-    again at any time: so a password is changed. Run `migrate` and `topology apply` first.
+    which; CLOUDTILL_WATCH_DATABASE_URL is who reads all of them. Needs CLOUDTILL_MANAGEMENT_URL
+    and CLOUDTILL_DATABASE_URL as administrator. May be run again at any time: so a password is
+    changed. Run `migrate` and `topology apply` first.
     """
-    addresses = {service.name: ServiceAddresses.of(service.name) for service in SCHEMAS}
+    addresses = {name: ServiceAddresses.of(name) for name in (*_NAMES, WATCH)}
     if not any(one.amqp_url or one.database_url for one in addresses.values()):
         raise Failure("no service has an address of its own, such as CLOUDTILL_WALLET_AMQP_URL")
     for line in finish(_apply(addresses)):
@@ -51,6 +63,8 @@ async def _apply(addresses: dict[str, ServiceAddresses]) -> list[str]:
             if own.database_url:
                 url = own.database_url.get_secret_value()
                 done.append(await _in_postgres(service, url))
+        if watching := addresses[WATCH].database_url:
+            done.append(await _reader_in_postgres(watching.get_secret_value()))
     except BadUser as error:
         raise Failure(str(error), code=2) from None
     except httpx.HTTPStatusError as error:
@@ -83,6 +97,13 @@ async def _in_postgres(service: Service, url: str) -> str:
                 f"{service.name} has no role yet; run `cloudtill migrate` first"
             ) from None
     return f"{service.name}: Postgres user {login.name}"
+
+
+async def _reader_in_postgres(url: str) -> str:
+    login = Login.of(url, f"CLOUDTILL_{WATCH.upper()}_DATABASE_URL")
+    async with database() as db:
+        await apply_reader_to_postgres(db, login)
+    return f"{WATCH}: Postgres user {login.name}, who reads every schema"
 
 
 @app.command()

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from services.cli.watch import USER as WATCH
 from services.gateways.settings import GatewaySettings
 from services.registry import SCHEMAS, SERVICES
 from shared.settings import ServiceAddresses, Settings
@@ -104,6 +105,7 @@ def test_each_service_has_its_worker_and_a_budget_and_there_are_no_others(
     by_cron = bool(of_kind(resources, "CronJob"))
     workers = WORKERS - {"scheduler"} if by_cron else WORKERS
     deployments = of_kind(resources, "Deployment")
+    assert containers(deployments.pop("watch"))[0]["args"][0] == "watch"
     assert deployments.keys() == workers == of_kind(resources, "PodDisruptionBudget").keys()
     for name, deployment in deployments.items():
         (container,) = containers(deployment)
@@ -160,7 +162,7 @@ def test_settings_are_those_of_the_program(resources: list[Resource]) -> None:
     known = {f"CLOUDTILL_{name.upper()}" for name in (*Settings.model_fields, *gateway_fields())}
     own = {
         f"CLOUDTILL_{service.upper()}_{name.upper()}"
-        for service in WORKERS
+        for service in (*WORKERS, WATCH)
         for name in ServiceAddresses.model_fields
     }
     assert settings_of(resources).keys() <= known
@@ -169,7 +171,7 @@ def test_settings_are_those_of_the_program(resources: list[Resource]) -> None:
             named = environment(container)
             assert {name.removesuffix("_FILE") for name in named} <= known | own
             assert container["envFrom"] == [{"configMapRef": {"name": "cloudtill-settings"}}]
-    assert ADDRESSES == ServiceAddresses.model_fields.keys()
+    assert ServiceAddresses.model_fields.keys() == ADDRESSES
 
 
 def test_the_settings_themselves_make_sense(
@@ -238,7 +240,7 @@ def test_secrets_are_named_and_never_written_down(resources: list[Resource]) -> 
     }
     assert mounted == set(environment(container).values()), "each file is named, and each is there"
     named = {source["secret"]["name"] for source in volume["projected"]["sources"]}
-    assert named == {f"cloudtill-{name}" for name in (*WORKERS, "administrator")}
+    assert named == {f"cloudtill-{name}" for name in (*WORKERS, WATCH, "administrator")}
     for service in WORKERS:
         for name in ADDRESSES:
             variable = f"CLOUDTILL_{service.upper()}_{name.upper()}_FILE"
