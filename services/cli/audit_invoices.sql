@@ -158,3 +158,54 @@ full join (
     select * from invoicing.invoice_payment where method <> 'recorded'  -- by Sales, not by billing
 ) i using (payment_id)
 where (p.invoice_id, p.amount) is distinct from (i.invoice_id, i.amount + i.overpaid);
+
+-- name: close_reports
+-- 11.3 A month's close report is what the invoices of its run come to, with the same checksum.
+with latest as (
+    select distinct on (period) period, revision, resources, invoices, adjustments, checksum
+    from invoicing.run_report order by period, revision desc
+), stretch as (
+    select distinct period, series, first_number, end_number from invoicing.run_total
+), counted as (
+    select s.period, count(*) as invoices, count(distinct i.resource_id) as resources,
+           sum(l.adjustments) as adjustments, sum(invoicing.mark_of(i)) as checksum
+    from stretch s
+    join invoicing.invoice i on i.series = s.series
+        and i.number >= s.first_number and i.number < s.end_number
+    cross join lateral (
+        select count(l.month) as adjustments
+        from invoicing.invoice_line l where l.invoice_id = i.invoice_id
+    ) l
+    group by s.period
+), money as (
+    select s.period, i.currency, count(*) as invoices, sum(i.net) as net, sum(i.vat) as vat,
+           sum(i.gross) as gross
+    from stretch s
+    join invoicing.invoice i on i.series = s.series
+        and i.number >= s.first_number and i.number < s.end_number
+    group by s.period, i.currency
+)
+select r.period as id,
+       format('reported %s invoices of %s resources, %s adjustments, checksum %s; found %s of %s, %s, %s',
+              t.invoices, t.resources, t.adjustments, t.checksum, coalesce(c.invoices, 0),
+              coalesce(c.resources, 0), coalesce(c.adjustments, 0), coalesce(c.checksum, 0))
+           as detail,
+       (select max(done_at) from invoicing.run_range g where g.period = r.period) as since,
+       null::text as correlation_id
+from latest t
+join invoicing.run r using (period)
+left join counted c using (period)
+where (t.invoices, t.resources, t.adjustments, t.checksum) is distinct from
+      (coalesce(c.invoices, 0), coalesce(c.resources, 0), coalesce(c.adjustments, 0),
+       coalesce(c.checksum, 0))
+union all
+select coalesce(p.period, m.period) || '/' || coalesce(p.currency, m.currency),
+       format('reported net %s, VAT %s, gross %s; found %s, %s, %s', p.net, p.vat, p.gross, m.net,
+              m.vat, m.gross),
+       (select max(done_at) from invoicing.run_range g
+        where g.period = coalesce(p.period, m.period)), null
+from latest t
+join invoicing.run_report_total p using (period, revision)
+full join (select m.* from money m join latest using (period)) m
+    on m.period = p.period and m.currency = p.currency
+where (p.invoices, p.net, p.vat, p.gross) is distinct from (m.invoices, m.net, m.vat, m.gross);

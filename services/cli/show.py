@@ -227,6 +227,25 @@ async def _invoice(db: Connection, invoice_id: str, _page: Page) -> Shown | None
     return Shown(invoice, {"lines": lines, "payments": payments})
 
 
+async def _explained(db: Connection, invoice_id: str, page: Page) -> Shown | None:
+    """An invoice with each line derived again."""
+    shown = await _invoice(db, invoice_id, page)
+    if shown is None or shown.row is None:
+        return shown
+    async with schema(db, "invoicing"):
+        derived = await invoicing.explain_invoice(db, dict(shown.row.items()))
+    explanations = [
+        {
+            "position": one.position,
+            "derived": one.fault is None,
+            "how": one.words,
+            "fault": one.fault,
+        }
+        for one in derived
+    ]
+    return Shown(shown.row, {**shown.lists, _EXPLANATIONS: explanations})
+
+
 async def _invoices(db: Connection, account_id: str, page: Page) -> Shown | None:
     async with schema(db, "invoicing"):
         invoices = await invoicing.show_invoices(
@@ -251,9 +270,18 @@ async def _run(db: Connection, period: str, _page: Page) -> Shown | None:
         if run is None:
             return None
         left_out = await invoicing.show_quarantine(db, period)
-    totals = [{"currency": currency, **total} for currency, total in run["totals"].items()]
+        in_hand = await invoicing.show_ranges_in_hand(db, period)
+        report = await invoicing.show_report(db, period)
     fields = {name: value for name, value in run.items() if name != "totals"}
-    return Shown(fields, {"totals": totals, "in quarantine": left_out})
+    lists = {"totals": _by_currency(run), "in hand": in_hand, "in quarantine": left_out}
+    if report is not None:
+        closed = {name: value for name, value in report.items() if name != "totals"}
+        lists |= {"close report": [closed], "closed totals": _by_currency(report)}
+    return Shown(fields, lists)
+
+
+def _by_currency(run: Mapping[str, Any]) -> Rows:
+    return [{"currency": currency, **total} for currency, total in run["totals"].items()]
 
 
 def _by(at: str, name: str) -> Callable[[Mapping[str, Any]], str]:
@@ -275,6 +303,7 @@ _FINDERS: Mapping[str, Finder] = {
     "payments": _payments,
     "invoices": _invoices,
 }
+_EXPLANATIONS: Final = "explanations"
 _OF_ACCOUNTS: Final = ("resources", "orders", "payments", "invoices", "usage")
 """Lists, which are shown also where nothing is in them."""
 _PAGED: Final = ("resources", "orders", "payments", "invoices", "wallet")
@@ -297,6 +326,13 @@ def show(
     period: Annotated[
         str | None, typer.Option(help="For usage: the billing month; else the present one.")
     ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="For an invoice: derive each line again; exit 1 if one can't be.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show one thing with all that belongs to it, or a list page by page.
@@ -305,6 +341,7 @@ def show(
     Examples:
       cloudtill show order ord-1
       cloudtill show invoice 2026A-0000001 --json
+      cloudtill show invoice 2026A-0000001 --explain
       cloudtill show payments acc-1 --limit 50
       cloudtill show usage acc-1 --period 2026-10
       cloudtill show run 2026-10
@@ -316,9 +353,20 @@ def show(
         raise Failure(f"--page: {what} has no pages; {', '.join(_PAGED)} have", code=2)
     if period is not None and what != "usage":
         raise Failure("--period is for usage", code=2)
+    if explain:
+        if what != "invoice":
+            raise Failure("--explain is for an invoice", code=2)
+        finder = _explained
     shown = finish(_find(what, finder, id_, Page(limit, page, _month(period))))
     if shown is None:
         raise Failure(f"there is no {what} {id_}")
+    _print(what, id_, shown, limit, as_json=as_json)
+    wrong = [one["position"] for one in shown.lists.get(_EXPLANATIONS, ()) if one["fault"]]
+    if wrong:
+        raise Failure(f"lines that can't be derived: {', '.join(map(str, wrong))}")
+
+
+def _print(what: str, id_: str, shown: Shown, limit: int, *, as_json: bool) -> None:
     if as_json:
         lists = {name.replace(" ", "_"): rows for name, rows in shown.lists.items()}
         print_json({**shown.fields, **lists, "next_page": shown.next_page})

@@ -21,7 +21,7 @@ insert into resource (resource_id, account_id, product, name, version, discount_
 select 'res-' || lpad(n::text, 8, '0'), 'acc-' || lpad((n / $2::integer)::text, 7, '0'), 'vserver',
        'web-' || n, 2, 0
 from generate_series(0, $1::integer - 1) as n
-order by n * 7919 % 10007;
+order by n::bigint * 7919 % 10007;
 
 -- name: add_segments
 -- What ran: a sixth of the resources were resized within the month, a sixth ended in it.

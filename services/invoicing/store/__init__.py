@@ -1,5 +1,6 @@
 """Invoicing's SQL: sets of rows in, sets of rows out."""
 
+from services.invoicing.store.explaining import explain_invoice
 from services.invoicing.store.show import (
     find_gaps,
     find_rerun,
@@ -9,12 +10,15 @@ from services.invoicing.store.show import (
     show_invoices,
     show_lines,
     show_quarantine,
+    show_ranges_in_hand,
+    show_report,
     show_run,
     show_segments,
     show_use,
 )
 
 __all__ = [
+    "explain_invoice",
     "find_gaps",
     "find_rerun",
     "show_credit_notes",
@@ -23,6 +27,8 @@ __all__ = [
     "show_invoices",
     "show_lines",
     "show_quarantine",
+    "show_ranges_in_hand",
+    "show_report",
     "show_run",
     "show_segments",
     "show_use",

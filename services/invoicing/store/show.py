@@ -1,10 +1,12 @@
 """What invoicing shows to people: invoices, billing histories, use, runs."""
 
+import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from shared.database import Connection
+from shared.database import Connection, Row
 from shared.messages.invoicing import MonthRangeDue
 from shared.sql import Statements
 
@@ -81,11 +83,42 @@ async def show_run(db: Connection, period: str) -> Mapping[str, Any] | None:
     totals = await db.fetch(sql.show_run_totals, period)
     return {
         **{name: value for name, value in run.items() if name != "next_range"},
-        "totals": {
-            row["currency"]: {name: row[name] for name in ("invoices", "net", "vat", "gross")}
-            for row in totals
-        },
+        "totals": _by_currency(totals),
     }
+
+
+def _by_currency(totals: Sequence[Row]) -> dict[str, dict[str, int]]:
+    return {
+        row["currency"]: {name: row[name] for name in ("invoices", "net", "vat", "gross")}
+        for row in totals
+    }
+
+
+async def show_report(db: Connection, period: str) -> Mapping[str, Any] | None:
+    """The close report of a month's run as it is now; None before the run is completed."""
+    report = await db.fetchrow(sql.show_report, period)
+    if report is None:
+        return None
+    totals = await db.fetch(sql.show_report_totals, period, report["revision"])
+    return {**dict(report), "totals": _by_currency(totals)}
+
+
+async def show_ranges_in_hand(db: Connection, period: str) -> Rows:
+    """The ranges of a run that workers have, and the dead letters of those that are stuck."""
+    dead: dict[tuple[object, object], Row] = {}
+    for row in await db.fetch(sql.show_dead_ranges):
+        with suppress(ValueError, KeyError, TypeError):
+            data = json.loads(row["body"])["data"]
+            dead[data["period"], data["range_number"]] = row
+    return [
+        {
+            **dict(row),
+            "dead_letter": stuck["number"] if stuck else None,
+            "reason": f"{stuck['reason']}: {stuck['detail']}" if stuck else None,
+        }
+        for row in await db.fetch(sql.show_ranges_in_hand, period)
+        for stuck in [dead.get((period, row["range_number"]))]
+    ]
 
 
 async def show_quarantine(db: Connection, period: str) -> Rows:

@@ -65,6 +65,9 @@ def _without_invoice(order_id: str) -> tuple[str, ...]:
            where i.series = g.series and i.number = s.next_number - 1""",
         """update invoicing.invoice_series s set next_number = next_number - 1
            from gone g where s.series = g.series""",
+        # that number was of November's run, which has said what it came to
+        "delete from invoicing.run_report_total where period = '2026-11'",
+        "delete from invoicing.run_report where period = '2026-11'",
     )
 
 
@@ -347,6 +350,21 @@ _INVOICES: Final = (
         "invoice_numbers",
         "2026A",
         ("update invoicing.invoice_series set next_number = next_number + 1",),
+    ),
+    Fault(
+        "close_reports",
+        "2026-10",
+        ("update invoicing.run_report set checksum = checksum + 1 where period = '2026-10'",),
+        why="by their checksum",
+    ),
+    Fault(
+        "close_reports",
+        "2026-10/VND",
+        (
+            """update invoicing.run_report_total set net = net + 1, gross = gross + 1
+               where period = '2026-10'""",
+        ),
+        why="by their totals",
     ),
 )
 

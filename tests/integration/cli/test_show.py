@@ -75,6 +75,35 @@ def test_a_run_is_shown_with_its_totals_by_currency(cloudtill: Cloudtill) -> Non
     assert "{" not in cloudtill("show", "run", "2026-10").out
 
 
+def test_a_completed_run_has_its_close_report(cloudtill: Cloudtill) -> None:
+    shown = cloudtill("show", "run", "2026-10", "--json").json
+    (report,) = shown["close_report"]
+    (total,) = shown["closed_totals"]
+    assert (report["revision"], report["quarantined"]) == (1, 0)
+    assert report["resources"] == report["invoices"] == total["invoices"] == shown["invoices"]
+    assert total["gross"] == total["net"] + total["vat"] == shown["totals"][0]["gross"]
+    assert len(report["checksum"]) == 15
+    assert (shown["ranges_in_hand"], shown["in_hand"]) == (0, [])
+
+
+def test_each_line_of_every_invoice_is_derived_again_in_words(cloudtill: Cloudtill) -> None:
+    accounts = ("an", "chi", "gate", "top")
+    shown = [cloudtill("show", "invoices", one, "--json").json["invoices"] for one in accounts]
+    kinds = set()
+    for invoice in (one for some in shown for one in some):
+        answer = cloudtill("show", "invoice", invoice["number"], "--explain", "--json")
+        assert answer.code == 0, answer.err
+        assert len(answer.json["explanations"]) == len(answer.json["lines"]) > 0
+        kinds.add(invoice["kind"])
+    assert kinds >= {"prepaid", "usage"}
+
+
+def test_only_invoices_are_explained(cloudtill: Cloudtill) -> None:
+    answer = cloudtill("show", "account", "an", "--explain")
+    assert answer.code == 2
+    assert "--explain is for an invoice" in answer.complaint
+
+
 def test_use_of_a_month_is_shown_up_to_its_end(cloudtill: Cloudtill) -> None:
     shown = cloudtill("show", "usage", "chi", "--period", "2026-10", "--json").json
     assert {one["resource_id"]: one["used_to"] for one in shown["usage"]} == {
