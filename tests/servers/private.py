@@ -46,7 +46,7 @@ def start(
     """
     found = binaries.find_or_install(broker=broker, postgres=postgres)
     guarded = ending.enter_context(watched())
-    folder = _folder(guarded)
+    folder = folder_of_servers(guarded)
     rabbit = RabbitMQ(found.rabbitmq, folder / "rabbitmq", guarded) if found.rabbitmq else None
     database = (
         Postgres(found.postgres, folder / "postgres", guarded, durable) if found.postgres else None
@@ -238,7 +238,7 @@ def _user_of_postgres() -> int | None:
     return pwd.getpwnam("postgres").pw_uid if os.geteuid() == 0 else None
 
 
-def _folder(guarded: Guarded) -> Path:
+def folder_of_servers(guarded: Guarded) -> Path:
     """A new folder that the servers' user can reach: in the checkout, or else where all can."""
     local = _ROOT / ".local"
     local.mkdir(exist_ok=True)
