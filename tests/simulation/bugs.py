@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from typing import Any, Final
 from unittest.mock import patch
 
+from aio_pika.exceptions import DeliveryError
+
 from shared import broker, inbox, outbox
 from shared.database import PassingTrouble, connection
 from shared.handling import Group, Handling
@@ -39,7 +41,7 @@ def _believing_what_was_not_confirmed() -> Any:
 
     async def optimistic(*arguments: Any) -> list[Exception | None]:
         outcomes = await publish_all(*arguments)
-        return [None if isinstance(one, TimeoutError) else one for one in outcomes]
+        return [one if isinstance(one, DeliveryError) else None for one in outcomes]
 
     return patch.object(broker, "publish_all", optimistic)
 
@@ -79,7 +81,7 @@ BUGS: Final[dict[str, Callable[[], Any] | None]] = {
         Worker, "_consume_over", _acknowledge_first
     ),
     "deleted before it is confirmed": _deleting_first,
-    "an answer that does not come taken for a confirmation": _believing_what_was_not_confirmed,
+    "an unknown outcome taken for a confirmation": _believing_what_was_not_confirmed,
     "the inbox has no unique key": None,
     "a group that fails is not halved": lambda: patch.object(
         Handling, "_together", _all_fail_together

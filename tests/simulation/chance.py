@@ -62,7 +62,7 @@ class Chance:
         kinds = tuple(kind for kind in every if draw.random() < 0.6)
         return Odds(
             statement=draw.choice((0, 0.003, 0.02)),
-            publish=draw.choice((0, 0.02, 0.1)),
+            publish=draw.choice((0, 0.05, 0.2)),
             mischief_every_s=draw.choice((0.2, 1, 4)),
             kinds=kinds,
         )

@@ -10,7 +10,7 @@ import pytest
 from tests.simulation.bugs import BUGS
 from tests.simulation.simulate import simulate
 
-_WITHIN_WORLDS = 12
+_WITHIN_WORLDS = 4
 _PROJECT = Path(__file__).parents[2]
 
 

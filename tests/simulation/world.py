@@ -58,7 +58,7 @@ class World:
             groups_ahead=draw.choice((2, 4)),
             publish_window=draw.choice((2, 20, 100)),
             publish_timeout_s=draw.choice((0.5, 3)),
-            outbox_lease_s=draw.choice((0.3, 2)),
+            outbox_lease_s=draw.choice((0.3, 2, 5)),
             outbox_poll_s=0.5,
             retry_delays_s=(0.2, 0.5, 1, 2, 4, 8),
             suspect_tries=3,
