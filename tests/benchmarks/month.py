@@ -137,6 +137,7 @@ async def _fill(db: Connection, resources: int) -> None:
     await db.execute(sql.add_price_lists)
     await db.execute(sql.add_accounts, resources // RESOURCES_OF_AN_ACCOUNT)
     await db.execute(sql.add_resources, resources, RESOURCES_OF_AN_ACCOUNT)
+    await db.execute(sql.let_segments_overlap)
     await db.execute(sql.add_segments)
     for statement in sql.make_bare_tables.split(";"):
         await db.execute(statement)
