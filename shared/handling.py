@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from time import time_ns
 from typing import TypeVar
 
 import structlog
@@ -24,6 +25,7 @@ from shared.messages import Later, Message, NotYet, Refused, Said
 from shared.outbox import OWN_QUEUE, OutboxRow, Parcel
 from shared.service import Handler, Service
 from shared.settings import Settings
+from shared.tracing import Handled, spans_of
 from shared.wire import BadMessage, parse
 
 log = structlog.get_logger()
@@ -38,6 +40,8 @@ class Received:
     delivery: Delivery
     message: Message
     key: MessageKey
+    traceparent: str | None = None
+    """The span in whose course it was said; only where traces are asked for."""
 
 
 @dataclass(slots=True)
@@ -78,6 +82,7 @@ class Handling:
         self._quick = quick
         self._settings = settings
         self._stopping = stopping
+        self._spans = spans_of(service.name)
         self.days = Days(connections, settings.inbox_days_at_most)
 
     async def conclude(self, deliveries: Sequence[Delivery]) -> list[OutboxRow]:
@@ -119,7 +124,8 @@ class Handling:
                 metrics.DUPLICATES.labels(self._service.name).inc()
                 continue
             seen.add((key.source, key.id))
-            received = Received(delivery, message, key)
+            parent = self._spans.enter(message) if self._spans else None
+            received = Received(delivery, message, key, parent)
             (returned if delivery.redelivered else fresh.messages).append(received)
         return fresh, returned
 
@@ -223,6 +229,7 @@ class Handling:
 
     async def _transact(self, group: Group) -> list[OutboxRow]:
         """Inbox, handlers, outbox, dead letters, commit."""
+        began_ns = time_ns()
         try:
             group = await self._of_open_days(group)
             phases = metrics.Phases(self._service.name)
@@ -242,6 +249,8 @@ class Handling:
             raise PassingTrouble(str(error)) from error
         passing("committed", _types(new))
         self._count(group, new, answers)
+        if self._spans:
+            self._spans.tell(_concluded(group, new, answers), began_ns)
         return rows
 
     async def _of_open_days(self, group: Group) -> Group:
@@ -345,6 +354,18 @@ class Handling:
             metrics.PUT_AWAY.labels(name, letter.reason).inc()
         for message_type, count in Counter(one.message.type for one in new).items():
             metrics.HANDLED.labels(name, message_type).inc(count)
+
+
+def _concluded(group: Group, new: Sequence[Received], answers: Sequence[Said]) -> list[Handled]:
+    """A committed group as its spans tell of it."""
+    became = {id(one.message): "handled" for one in new}
+    for answer in answers:
+        if isinstance(answer, NotYet | Refused):
+            became[id(answer.cause)] = "put_off" if isinstance(answer, NotYet) else "dead"
+    return [
+        *(Handled(one.message, one.traceparent, became[id(one.message)]) for one in new),
+        *(Handled(one.message, one.traceparent, "failed", error) for one, error in group.failed),
+    ]
 
 
 def _types(received: Iterable[Received]) -> Iterator[str]:
