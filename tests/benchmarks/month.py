@@ -14,13 +14,15 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import uvloop
 from aio_pika.abc import AbstractConnection, AbstractIncomingMessage
+from rich.console import Console
+from rich.table import Table
 
 from services.invoicing.app import SERVICE
 from shared import broker, topology
@@ -40,6 +42,7 @@ GROWTH_AT_MOST: Final = 11.0
 """Ten times the resources may take this many times as long."""
 SECOND_TICK_AT_MOST: Final = 0.05
 
+WORKERS: Final = 2
 RESOURCES_OF_AN_ACCOUNT: Final = 10
 PERIOD: Final = "2026-11"
 TICK_AT: Final = datetime(2026, 11, 30, 17, 5, tzinfo=UTC)
@@ -64,7 +67,34 @@ class Result:
 
     @property
     def ratio(self) -> float:
+        """The run against the yardstick."""
         return self.run_s / self.bare_s
+
+
+def show(tenth: Result, whole: Result) -> list[dict[str, Any]]:
+    """Print what a month's end and one of a tenth took, against what they may.
+
+    Returns:
+        The same as rows for JSON.
+    """
+    figures = (
+        ("times the bare SQL", whole.ratio, SLOWER_AT_MOST),
+        ("times a tenth of the resources", whole.run_s / tenth.run_s, GROWTH_AT_MOST),
+        ("of the first tick, a second", whole.second_tick_s / whole.run_s, SECOND_TICK_AT_MOST),
+        ("MB, the largest worker", whole.megabytes, float(MEGABYTES_AT_MOST)),
+    )
+    table = Table(
+        title=f"A month's end: {whole.resources:,} resources, {whole.lines:,} lines and"
+        f" {whole.messages:,} messages in {whole.run_s:.1f} s; bare SQL {whole.bare_s:.1f} s"
+    )
+    table.add_column("")
+    table.add_column("cloudtill", justify="right")
+    table.add_column("at most", justify="right")
+    for name, figure, goal in figures:
+        table.add_row(name, f"{figure:,.4g}", f"{goal:g}")
+    Console().print(table)
+    rows = [{"name": name, "figure": figure, "goal": goal} for name, figure, goal in figures]
+    return [*rows, *(asdict(one) for one in (tenth, whole))]
 
 
 @dataclass(slots=True)
@@ -92,7 +122,7 @@ class _Heard:
                 await self.more.wait()
 
 
-def measure(amqp_url: str, database_url: str, resources: int, workers: int) -> Result:
+def measure(amqp_url: str, database_url: str, resources: int, workers: int = WORKERS) -> Result:
     """Close the month of as many postpaid resources, of a tenth as many accounts.
 
     Args:
@@ -133,12 +163,15 @@ async def _measure(amqp_url: str, database_url: str, resources: int, workers: in
 
 
 async def _fill(db: Connection, resources: int) -> None:
+    """Make accounts, resources and use; what they refer to is there, and not looked up again."""
     await db.execute("set search_path = invoicing; set jit = off")
+    await db.execute("set session_replication_role = replica")
     await db.execute(sql.add_price_lists)
     await db.execute(sql.add_accounts, resources // RESOURCES_OF_AN_ACCOUNT)
     await db.execute(sql.add_resources, resources, RESOURCES_OF_AN_ACCOUNT)
     await db.execute(sql.let_segments_overlap)
     await db.execute(sql.add_segments)
+    await db.execute("set session_replication_role = origin")
     for statement in sql.make_bare_tables.split(";"):
         await db.execute(statement)
     await db.execute("vacuum analyze")

@@ -121,6 +121,11 @@ async def test_a_stuck_range_holds_up_no_other_and_is_shown_until_it_is_replayed
     await _assert_each_is_invoiced_once(house)
 
 
+async def _until_paid_and_invoiced(house: House, name: str) -> None:
+    await house.wait_for(PaymentConfirmed, lambda paid: paid.order_id == f"ord-{name}")
+    await house.wait_for(InvoiceIssued, lambda invoice: invoice.resource_id == name)
+
+
 async def test_orders_are_paid_and_invoiced_while_a_month_is_closed(house_of: OpenHouse) -> None:
     house = await house_of()
     house.start()
@@ -130,12 +135,10 @@ async def test_orders_are_paid_and_invoiced_while_a_month_is_closed(house_of: Op
     await house.publish(_tick())
     await house.wait_for(MonthRangeDue)
     waits: list[float] = []
-    for number in range(3):
+    for name in ("web-1", "web-2", "web-3"):
         began = time.monotonic()
-        name = f"web-{number}"
-        await house.publish(order(f"ord-{number}", [server(name, "image")], account_id="buyer"))
-        await house.wait_for(PaymentConfirmed, lambda paid, n=number: paid.order_id == f"ord-{n}")
-        await house.wait_for(InvoiceIssued, lambda one, name=name: one.resource_id == name)
+        await house.publish(order(f"ord-{name}", [server(name, "image")], account_id="buyer"))
+        await _until_paid_and_invoiced(house, name)
         waits.append(time.monotonic() - began)
         print(f"an order during the run took {waits[-1]:.2f} s to its invoice")
         assert not house.heard(InvoiceRunCompleted), "the run was over before the order"
