@@ -307,7 +307,7 @@ begin
             from added group by invoice_id
         ) line
         left join invoice i using (invoice_id)
-        where line.gross - i.discount is distinct from i.gross
+        where i.invoice_id is null or line.gross - i.discount <> i.gross
     ) then
         raise exception 'an invoice is not the sum of its lines' using errcode = 'check_violation';
     end if;

@@ -1,5 +1,6 @@
 """Every line of an invoice can be derived again: from segments, corrections, orders and prices."""
 
+from datetime import timedelta
 from typing import Any
 
 from services.invoicing import store
@@ -16,8 +17,9 @@ from tests.integration.invoicing.house import (
     provisioned,
     registered,
 )
+from tests.integration.invoicing.meters import batch, metered_resource, report, shop
 
-NOVEMBER, DECEMBER = hanoi("2026-11-01 00:00"), hanoi("2026-12-01 00:00")
+NOVEMBER, MID_NOVEMBER = hanoi("2026-11-01 00:00"), hanoi("2026-11-16 00:00")
 TICK, JANUARY = hanoi("2026-12-01 00:05"), hanoi("2027-01-01 00:05")
 
 
@@ -100,3 +102,26 @@ async def test_an_amount_that_nothing_accounts_for_is_said_to_be_wrong(
     await invoicing.rows("update usage_segment set started_at = started_at + interval '1 minute'")
     ((_, fault),) = await _explained(invoicing)
     assert fault == "no use is recorded for it"
+
+
+async def test_metered_use_is_derived_from_its_reports_also_where_they_came_late(
+    invoicing: Invoicing,
+) -> None:
+    hour = timedelta(hours=1)
+    await invoicing.hear(*shop(), price(1_100, sku="traffic-gb", per="unit", since=MID_NOVEMBER))
+    await invoicing.hear(metered_resource())
+    await invoicing.hear(
+        batch(
+            report("a", "10", NOVEMBER, NOVEMBER + 3 * hour, meter="size"),
+            report("b", "5.56", NOVEMBER, NOVEMBER + hour),
+            report("c", "8.25", MID_NOVEMBER, MID_NOVEMBER + hour),
+        )
+    )
+    await invoicing.settle(month_over("2026-11", TICK))
+    late = MID_NOVEMBER - 3 * hour
+    await invoicing.hear(batch(report("d", "3.33", late, late + hour), at=TICK))
+    await invoicing.settle(month_over("2026-12", JANUARY))
+    explained = await _explained(invoicing)
+    assert [fault for _, fault in explained] == [None] * len(explained)
+    assert len(explained) >= 4
+    assert all("reports" in words for words, _ in explained)
