@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from rich.console import Console
 
 from shared.database import connect
-from tests.benchmarks import hop, postings
+from tests.benchmarks import hop, month, postings
 from tests.benchmarks.timing import Timing, best_of, compare
 
 _ROUNDS = 3
@@ -26,6 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--messages", type=int, default=10_000, help="a contender and round")
     parser.add_argument("--rounds", type=int, default=_ROUNDS, help="the best of which counts")
+    parser.add_argument("--resources", type=int, default=1_000_000, help="of the month's end")
     parser.add_argument("--out", type=Path, default=Path(".local/bench.json"))
     options = parser.parse_args()
     result = {
@@ -34,6 +35,7 @@ def main() -> None:
         "hop": _hop(options.messages, options.rounds),
         "postings_spread": _postings(postings.SPREAD, options.messages, options.rounds),
         "postings_hot": _postings(postings.HOT, options.messages, options.rounds),
+        "month": _month(options.resources),
         "load": os.getloadavg(),
     }
     options.out.parent.mkdir(parents=True, exist_ok=True)
@@ -58,6 +60,14 @@ def _postings(accounts: int, count: int, rounds: int) -> list[dict[str, Any]]:
             timings += postings.measure(url, accounts, count)
     title = f"Wallet postings on {accounts:,} accounts, the best of {rounds} rounds"
     return compare(title, postings.OURS, postings.GOALS[accounts], best_of(timings))
+
+
+def _month(resources: int) -> list[dict[str, Any]]:
+    results: list[month.Result] = []
+    for count in (resources // 10, resources):
+        with _own_database() as url:
+            results.append(month.measure(os.environ["CLOUDTILL_AMQP_URL"], url, count))
+    return month.show(*results)
 
 
 @contextmanager
