@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from shared.messages.items import InvoiceLine, InvoiceStatus
 from shared.messages.model import (
@@ -182,7 +182,9 @@ class UsageReportSetApart(Message):
 
     account_id: Id
     resource_id: Id
-    report_id: Text
+    report_id: Annotated[
+        str, StringConstraints(max_length=300, pattern=r"^[^\x00-\x09\x0b-\x1f\x7f]+$")
+    ]
     meter: Id
     quantity: Quantity
     from_: Time = Field(alias="from")

@@ -72,10 +72,13 @@ Rate = Annotated[PlainDecimal, Field(ge=0, le=1)]
 Time = Annotated[AwareDatetime, AfterValidator(_utc)]
 BoundedTime = Annotated[AwareDatetime, Field(ge=_FIRST, lt=_LAST)]
 """An instant as `Time`, with the offset it came with: checked without Python."""
-DecimalText = Annotated[
-    str, StringConstraints(pattern=r"^[0-9]{1,12}(\.[0-9]{1,12})?$", max_length=25)
+QuantityText = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(0{0,11}[1-9][0-9]{0,11}(\.[0-9]{1,12})?|0{1,12}\.0{0,11}[1-9][0-9]{0,11})$"
+    ),
 ]
-"""A decimal string that stays one, checked without Python."""
+"""A `Quantity` that stays text, checked without Python."""
 CurrencyCode = Annotated[str, AfterValidator(_known_currency)]
 UserType = Literal["prepaid", "postpaid"]
 WalletKind = Literal["credit", "poc"]

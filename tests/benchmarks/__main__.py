@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from rich.console import Console
 
 from shared.database import connect
-from tests.benchmarks import hop, month, postings
+from tests.benchmarks import hop, month, postings, usage
 from tests.benchmarks.timing import Timing, best_of, compare
 
 _ROUNDS = 3
@@ -25,6 +25,7 @@ def main() -> None:
     """Run the benchmarks, print tables, write JSON."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--messages", type=int, default=10_000, help="a contender and round")
+    parser.add_argument("--reports", type=int, default=300_000, help="of usage, a round")
     parser.add_argument("--rounds", type=int, default=_ROUNDS, help="the best of which counts")
     parser.add_argument("--resources", type=int, default=1_000_000, help="of the month's end")
     parser.add_argument("--out", type=Path, default=Path(".local/bench.json"))
@@ -35,6 +36,7 @@ def main() -> None:
         "hop": _hop(options.messages, options.rounds),
         "postings_spread": _postings(postings.SPREAD, options.messages, options.rounds),
         "postings_hot": _postings(postings.HOT, options.messages, options.rounds),
+        "usage_reports": _usage(options.reports, options.rounds),
         "month": _month(options.resources),
         "load": os.getloadavg(),
     }
@@ -60,6 +62,20 @@ def _postings(accounts: int, count: int, rounds: int) -> list[dict[str, Any]]:
             timings += postings.measure(url, accounts, count)
     title = f"Wallet postings on {accounts:,} accounts, the best of {rounds} rounds"
     return compare(title, postings.OURS, postings.GOALS[accounts], best_of(timings))
+
+
+def _usage(reports: int, rounds: int) -> list[dict[str, Any]]:
+    timings: list[Timing] = []
+    for _ in range(rounds):
+        with _own_database() as url:
+            timings += usage.measure(os.environ["CLOUDTILL_AMQP_URL"], url, reports)
+    best = best_of(timings)
+    rate, promised = best[usage.OURS].rate, usage.REPORTS_A_SECOND
+    title = (
+        f"Usage reports in batches of 500, a fifth twice: {reports:,}, the best of {rounds} rounds;"
+        f" {rate / promised:.2f} of the {promised:,} a second that are promised"
+    )
+    return compare(title, usage.OURS, usage.GOALS, best)
 
 
 def _month(resources: int) -> list[dict[str, Any]]:

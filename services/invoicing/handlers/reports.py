@@ -4,13 +4,13 @@ A batch never fails for one of its reports: what can't be counted becomes a mess
 that one a dead letter with the reason.
 """
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from collections.abc import Sequence
+from datetime import timedelta
 
-from services.invoicing.domain.reports import Fault, Limits, Report, find_fault, month_of
+from services.invoicing.domain.reports import Fault, Limits, Report
 from services.invoicing.settings import invoicing_settings
 from services.invoicing.store import reports as store
+from services.invoicing.store.reports import Columns
 from shared.database import Connection
 from shared.messages import Message, NotYet, Refused, Said
 from shared.messages.invoicing import UsageReportSetApart
@@ -20,63 +20,55 @@ from shared.settings import settings
 from shared.waiting import may_wait
 
 UsageMessage = UsageRecorded | UsageBatchRecorded | UsageReportSetApart
-Told = tuple[Report, UsageMessage]
 
 
 async def usage_recorded(messages: Sequence[UsageMessage], db: Connection) -> list[Said]:
     """Count what was reported, each report once, on the invoice of its month or, where that is
     issued, on the next (domain 8)."""
-    told = sorted(_told(messages), key=lambda one: one[0][:2])
-    good, said = _within_limits(told)
-    archived = await store.open_months(db, {report.month for report, _ in good})
-    if archived:
-        late = [one for one in good if one[0].month in archived]
-        good = [one for one in good if one[0].month not in archived]
-        said += [_answer(*one, "month_archived") for one in late]
-    await store.hold_accounts(db, {report.account_id for report, _ in good})
-    faults = await store.append_reports(
-        db, [report for report, _ in good], settings().billing_time_zone
+    columns, causes = _told(messages)
+    await store.hold_accounts(db, set(columns[2]))
+    own = invoicing_settings()
+    limits = Limits(
+        settings().billing_time_zone, timedelta(seconds=own.usage_ahead_s), own.usage_months_back
     )
+    said: list[Said] = []
     waiting: list[Report] = []
-    for place, fault in sorted(faults.items()):
-        report, message = good[place]
+    for place, fault in await store.append_reports(db, columns, limits):
+        report = Report(*(column[place] for column in columns))
+        message = causes[place]
         if fault == "unknown_resource" and _waits(report, message):
             waiting.append(report)
         else:
             said.append(_answer(report, message, fault))
-    await store.keep_waiting(db, waiting, invoicing_settings().usage_wait)
+    await store.keep_waiting(db, waiting, own.usage_wait)
     return said
 
 
-def _told(messages: Sequence[UsageMessage]) -> Iterator[Told]:
-    """Every report with the message that brought it; its month is not known yet."""
-    for message in messages:
-        at = message.time
-        match message:
-            case UsageBatchRecorded():
-                for one in message.reports:
-                    yield (
-                        Report(
-                            one.resource_id,
-                            one.report_id,
-                            one.account_id,
-                            one.meter,
-                            one.quantity,
-                            one.from_,
-                            one.to,
-                            "",
-                            at,
-                        ),
-                        message,
-                    )
-            case UsageRecorded():
-                named = f"{message.envelope.source}\n{message.envelope.id}"
-                yield _single(message, named, at), message
-            case UsageReportSetApart():
-                yield _single(message, message.report_id, message.reported_at), message
+def _told(messages: Sequence[UsageMessage]) -> tuple[Columns, list[UsageMessage]]:
+    """Every report, field by field, and the message that brought it."""
+    batches = [one for one in messages if isinstance(one, UsageBatchRecorded)]
+    singles = [one for one in messages if not isinstance(one, UsageBatchRecorded)]
+    reports = [report for batch in batches for report in batch.reports]
+    columns = store.columns_of([_single(one) for one in singles])
+    columns[0] += [one.resource_id for one in reports]
+    columns[1] += [one.report_id for one in reports]
+    columns[2] += [one.account_id for one in reports]
+    columns[3] += [one.meter for one in reports]
+    columns[4] += [one.quantity for one in reports]
+    columns[5] += [one.from_ for one in reports]
+    columns[6] += [one.to for one in reports]
+    causes: list[UsageMessage] = [*singles]
+    for batch in batches:
+        columns[7] += [batch.time] * len(batch.reports)
+        causes += [batch] * len(batch.reports)
+    return columns, causes
 
 
-def _single(one: UsageRecorded | UsageReportSetApart, report_id: str, at: datetime) -> Report:
+def _single(one: UsageRecorded | UsageReportSetApart) -> Report:
+    if isinstance(one, UsageRecorded):
+        report_id, at = f"{one.envelope.source}\n{one.envelope.id}", one.time
+    else:
+        report_id, at = one.report_id, one.reported_at
     return Report(
         one.resource_id,
         report_id,
@@ -85,34 +77,8 @@ def _single(one: UsageRecorded | UsageReportSetApart, report_id: str, at: dateti
         one.quantity,
         one.from_,
         one.to,
-        "",
         at,
     )
-
-
-def _within_limits(told: Sequence[Told]) -> tuple[list[Told], list[Said]]:
-    """Reports with their months, and answers to those that are too early or too late.
-
-    Many reports are about the same hour: what can be known from the times alone is found once.
-    """
-    zone = ZoneInfo(settings().billing_time_zone)
-    own = invoicing_settings()
-    limits = Limits(timedelta(seconds=own.usage_ahead_s), own.usage_months_back)
-    known: dict[tuple[datetime, datetime, datetime], tuple[str, Fault | None]] = {}
-    good: list[Told] = []
-    said: list[Said] = []
-    for report, message in told:
-        times = (report.used_from, report.used_to, report.reported_at)
-        if times not in known:
-            month = month_of(report.used_from, report.used_to, zone)
-            fault = find_fault(report.used_to, month, report.reported_at, limits, zone)
-            known[times] = (str(month), fault)
-        named, fault = known[times]
-        if fault is None:
-            good.append((report._replace(month=named), message))
-        else:
-            said.append(_answer(report, message, fault))
-    return good, said
 
 
 def _waits(report: Report, message: UsageMessage) -> bool:

@@ -2,33 +2,33 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Final, cast
+from typing import Any, Final, TypeAlias, cast
 
-from services.invoicing.domain.reports import Fault, Report
-from shared.database import Connection, Row
+from services.invoicing.domain.reports import Fault, Limits, Report
+from shared.database import Connection, PassingTrouble, Row
 from shared.sql import Statements
 
 sql = Statements("services.invoicing.store", "reports.sql")
 
+Columns: TypeAlias = list[list[Any]]
+"""Reports, a list for each field of `Report` in its order: there are many, and no object is made
+of each."""
 REPORTS_AT_ONCE: Final = 20_000
 """Reports in one statement, at most: what a worker holds in memory has an end."""
 
 
-async def open_months(db: Connection, months: Collection[str]) -> set[str]:
-    """Make the partitions that are missing for these billing months.
+async def _open_month(db: Connection, month: str) -> None:
+    """Make the partition of a billing month.
 
-    Returns:
-        Those that are archived, and take no reports any more.
+    Raises:
+        PassingTrouble: if another worker was quicker. This transaction has the table open already,
+            and would not see the new partition; the next one does.
     """
-    rows = {row["month"]: row["archived"] for row in await db.fetch(sql.find_months, list(months))}
-    for month in sorted(set(months) - set(rows)):
-        if await db.fetchval(sql.add_month, month):
-            table = _table(month)
-            await db.execute(f"create table {table} (like usage_report including all)")
-            await db.execute(
-                f"alter table usage_report attach partition {table} for values in ('{month}')"
-            )
-    return {month for month, archived in rows.items() if archived}
+    if await db.fetchval(sql.add_month, month) is None:
+        raise PassingTrouble(f"another worker has just opened {month}")
+    table = _table(month)
+    await db.execute(f"create table {table} (like usage_report including all)")
+    await db.execute(f"alter table usage_report attach partition {table} for values in ('{month}')")
 
 
 async def hold_accounts(db: Connection, account_ids: Collection[str]) -> None:
@@ -37,41 +37,62 @@ async def hold_accounts(db: Connection, account_ids: Collection[str]) -> None:
 
 
 async def append_reports(
-    db: Connection, reports: Sequence[Report], time_zone: str
-) -> dict[int, Fault]:
+    db: Connection, reports: Columns, limits: Limits
+) -> list[tuple[int, Fault]]:
     """Count reports of held accounts, each once; what was counted before is no fault.
-
-    Args:
-        db: whose transaction holds the accounts.
-        reports: sorted; their months are open.
-        time_zone: the billing time zone.
 
     Returns:
         The places of those that can't be counted, each with the reason.
     """
-    faults: dict[int, Fault] = {}
-    for start in range(0, len(reports), REPORTS_AT_ONCE):
-        some = reports[start : start + REPORTS_AT_ONCE]
-        again: list[int] = []
-        for row in await db.fetch(sql.append_reports, *_columns(some), time_zone):
-            place = start + row["place"] - 1
-            if row["reason"] == "again":
+    faults: list[tuple[int, Fault]] = []
+    await db.execute(sql.plan_each_time)
+    for start in range(0, len(reports[0]), REPORTS_AT_ONCE):
+        places: Sequence[int] = range(start, min(start + REPORTS_AT_ONCE, len(reports[0])))
+        while places:
+            places = await _append(db, reports, places, limits, faults)
+    await db.execute(sql.plan_once)
+    return sorted(faults)
+
+
+async def _append(
+    db: Connection,
+    reports: Columns,
+    places: Sequence[int],
+    limits: Limits,
+    faults: list[tuple[int, Fault]],
+) -> list[int]:
+    """Count the reports at these places, or note why not; returns those whose month had first to be
+    opened."""
+    columns = _at(reports, places)
+    texts = ["\x1e".join(column) for column in columns[:5]]
+    rows = await db.fetch(sql.append_reports, *texts, *columns[5:], *limits)
+    again: list[int] = []
+    once_more: list[int] = []
+    months: set[str] = set()
+    for row in rows:
+        place = places[row["place"] - 1]
+        match row["fault"]:
+            case "again":
                 again.append(place)
-            else:
-                faults[place] = cast(Fault, row["reason"])
-        if again:
-            columns = _columns([reports[place] for place in again])[:7]
-            for row in await db.fetch(sql.find_other_content, *columns, again):
-                faults[row["place"]] = "id_reused"
-    return faults
+            case "no_month":
+                once_more.append(place)
+                months.add(row["month"])
+            case fault:
+                faults.append((place, cast(Fault, fault)))
+    for month in sorted(months):
+        await _open_month(db, month)
+    if again:
+        columns = _at(reports, again)
+        rows = await db.fetch(sql.find_other_content, *columns[:7], again)
+        faults += [(row["place"], "id_reused") for row in rows]
+    return once_more
 
 
 async def keep_waiting(db: Connection, reports: Sequence[Report], wait: timedelta) -> None:
     """Keep reports until their resource is known, or that long after they were reported."""
     if reports:
-        columns = _columns(reports)
         until = [one.reported_at + wait for one in reports]
-        await db.execute(sql.keep_waiting, *columns[:7], columns[8], until)
+        await db.execute(sql.keep_waiting, *columns_of(reports), until)
 
 
 async def take_waiting(db: Connection, resource_ids: Collection[str]) -> list[Report]:
@@ -105,10 +126,19 @@ def _table(month: str) -> str:
     return f"usage_report_{month.replace('-', '')}"
 
 
-def _columns(reports: Sequence[Report]) -> list[list[object]]:
-    columns = [list(column) for column in zip(*reports, strict=True)]
+def columns_of(reports: Sequence[Report]) -> Columns:
+    """Reports as statements take them: a list for each field."""
+    columns = [list(column) for column in zip(*reports, strict=True)] or [
+        [] for _ in Report._fields
+    ]
     columns[4] = [str(quantity) for quantity in columns[4]]
     return columns
+
+
+def _at(columns: Columns, places: Sequence[int]) -> Columns:
+    if isinstance(places, range):
+        return [column[places.start : places.stop] for column in columns]
+    return [[column[place] for place in places] for column in columns]
 
 
 def _reports(rows: Sequence[Row]) -> Iterator[Report]:
@@ -121,6 +151,5 @@ def _reports(rows: Sequence[Row]) -> Iterator[Report]:
             quantity=row["quantity"],
             used_from=row["used_from"],
             used_to=row["used_to"],
-            month="",
             reported_at=row["reported_at"],
         )

@@ -68,16 +68,14 @@ def report(
     account_id: str = "acc-1",
 ) -> BatchedUsageReport:
     """What a team reports of one resource."""
-    return BatchedUsageReport.model_validate(
-        {
-            "report_id": report_id,
-            "account_id": account_id,
-            "resource_id": resource_id,
-            "meter": meter,
-            "quantity": quantity,
-            "from": start,
-            "to": end,
-        }
+    return BatchedUsageReport(
+        report_id=report_id,
+        account_id=account_id,
+        resource_id=resource_id,
+        meter=meter,
+        quantity=quantity,
+        from_=start,
+        to=end,
     )
 
 
@@ -92,10 +90,15 @@ def single(
     one: BatchedUsageReport, *, at: datetime | None = None, attempt: int = 0
 ) -> UsageRecorded:
     """A report that is a message of its own: that is what names it."""
-    data = one.model_dump(exclude={"report_id"}) | {"quantity": Decimal(one.quantity)}
-    return said(
-        UsageRecorded.model_validate(data), at=at or one.to, id=one.report_id, attempt=attempt
+    recorded = UsageRecorded(
+        account_id=one.account_id,
+        resource_id=one.resource_id,
+        meter=one.meter,
+        quantity=Decimal(one.quantity),
+        from_=one.from_,
+        to=one.to,
     )
+    return said(recorded, at=at or one.to, id=one.report_id, attempt=attempt)
 
 
 def lines(invoices: Sequence[Any]) -> list[tuple[str, Decimal, int, str | None]]:

@@ -1,5 +1,6 @@
 """Metered use: every report counts once, in its month or on the next invoice (domain 8)."""
 
+import asyncio
 from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
@@ -10,6 +11,7 @@ import asyncpg
 import pytest
 
 from services.invoicing.store.reports import archive_month
+from shared.database import PassingTrouble
 from shared.messages import NotYet, Refused
 from shared.messages.invoicing import UsageReportSetApart
 from shared.messages.scheduler import TickDay
@@ -17,6 +19,7 @@ from shared.messages.upstream import BatchedUsageReport, Meter
 from tests.builders import said
 from tests.integration.invoicing.house import (
     Invoicing,
+    handle,
     hanoi,
     invoices_in,
     month_over,
@@ -230,13 +233,24 @@ async def test_use_from_the_future_is_a_dead_letter(invoicing: Invoicing) -> Non
     assert await november(invoicing) == [("traffic-gb", Decimal(1), 1_000, None)]
 
 
+async def test_a_report_that_ends_before_it_starts_does_not_take_its_batch_along(
+    invoicing: Invoicing,
+) -> None:
+    await invoicing.hear(*shop())
+    await invoicing.hear(metered_resource())
+    good = report("a", "1", NOVEMBER, NOVEMBER + HOUR)
+    bad = report("b", "1", NOVEMBER + HOUR, NOVEMBER)
+    assert refused(await invoicing.settle(batch(good, bad))) == ["ends_before_it_starts"]
+    assert await november(invoicing) == [("traffic-gb", Decimal(1), 1_000, None)]
+
+
 async def test_use_of_a_year_before_last_is_a_dead_letter(invoicing: Invoicing) -> None:
     await invoicing.hear(*shop())
     await invoicing.hear(metered_resource(hanoi("2025-01-01 00:00")))
     old = report("a", "1", NOVEMBER, NOVEMBER + HOUR)
     answers = await invoicing.hear(single(old, at=hanoi("2027-12-01 00:00")))
     assert refused(answers) == ["too_long_ago"]
-    assert refused(await invoicing.hear(single(old, at=hanoi("2027-11-30 00:00")))) == []
+    assert await invoicing.hear(single(old, at=hanoi("2027-11-30 23:59"))) == []
 
 
 async def test_anothers_resource_and_an_unknown_meter_are_dead_letters(
@@ -336,6 +350,28 @@ async def test_a_meter_that_changes_its_sku_is_priced_by_the_one_in_force(
         ("traffic-2", Decimal(3), 1_500, None),
         ("traffic-gb", Decimal(2), 2_000, None),
     ]
+
+
+async def test_two_workers_that_open_a_month_at_once_count_all_reports(
+    invoicing: Invoicing,
+) -> None:
+    await invoicing.hear(*shop())
+    await invoicing.hear(metered_resource())
+    first, second = (report(one, "1", NOVEMBER, NOVEMBER + HOUR) for one in "ab")
+    async with invoicing.open_database("invoicing") as db:
+        await handle([batch(first)], db)
+        waiting = asyncio.ensure_future(invoicing.hear(batch(second)))
+        await _until_somebody_waits(invoicing)
+    with pytest.raises(PassingTrouble):
+        await waiting
+    await invoicing.hear(batch(second))
+    assert await november(invoicing) == [("traffic-gb", Decimal(2), 2_000, None)]
+
+
+async def _until_somebody_waits(invoicing: Invoicing) -> None:
+    async with asyncio.timeout(30):
+        while not await invoicing.value("select count(*) from pg_locks where not granted"):
+            await asyncio.sleep(0.01)
 
 
 async def test_an_archived_month_takes_no_more_reports(invoicing: Invoicing) -> None:
