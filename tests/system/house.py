@@ -102,6 +102,7 @@ class House:
         ear: what was said on the exchange since the house was opened.
         database_url: of the test's own database.
         amqp_url: of the test's own virtual host.
+        plug_ins: folders in which workers find what others installed.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class House:
         self.ear = ear
         self.database_url = database_url
         self.amqp_url = amqp_url
+        self.plug_ins: tuple[Path, ...] = ()
         self._services = services
         self._logs = logs
         self._guarded = guarded
@@ -136,7 +138,7 @@ class House:
             **IMPATIENT,
             AMQP_URL: self.amqp_url,
             DATABASE_URL: self.database_url,
-            "PYTHONPATH": str(_ROOT),
+            "PYTHONPATH": os.pathsep.join(map(str, (_ROOT, *self.plug_ins))),
             **({"CLOUDTILL_DIE_AT": die_at} if die_at else {}),
             **{f"CLOUDTILL_{name.upper()}": value for name, value in settings.items()},
         }
