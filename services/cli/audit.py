@@ -29,7 +29,8 @@ from shared.database import Connection
 from shared.sql import Statements
 
 STATEMENTS: Final = tuple(
-    Statements("services.cli", f"audit_{part}.sql") for part in ("money", "orders", "invoices")
+    Statements("services.cli", f"audit_{part}.sql")
+    for part in ("money", "orders", "invoices", "usage")
 )
 _FOUND: Final = """
     select id, detail, correlation_id, coalesce(since > $1, false) as is_recent

@@ -20,8 +20,11 @@ left join invoicing.usage_segment s on s.resource_id = r.resource_id and s.ended
 where (r.user_type = 'postpaid' and r.state in ('active', 'stopped')) <> (s.resource_id is not null);
 
 -- name: use_is_invoiced_once
--- 11.4 Every minute of postpaid use before an account's last closing is on exactly one invoice.
-with used as (
+-- 11.4 Every minute of postpaid use before an account's last closing is on exactly one invoice; what
+-- a meter reports is not billed by time.
+with metered as (
+    select distinct product, sku from invoicing.meter_period
+), used as (
     select s.resource_id, sku,
            sum(extract(epoch from least(
                coalesce(s.ended_at, 'infinity'),
@@ -30,17 +33,19 @@ with used as (
     from invoicing.usage_segment s
     join invoicing.account a using (account_id)
     cross join lateral unnest(s.skus) as sku
-    where s.final_invoice_id is not null or s.started_at < a.closed_until
+    where (s.final_invoice_id is not null or s.started_at < a.closed_until)
+      and (s.product, sku) not in (select product, sku from metered)
     group by s.resource_id, sku
 ), invoiced as (
     select v.resource_id, l.sku, sum(l.minutes) as minutes
     from invoicing.invoice v join invoicing.invoice_line l using (invoice_id)
-    where v.kind in ('usage', 'final') and l.month is null
+    where v.kind in ('usage', 'final') and l.month is null and l.minutes is not null
     group by v.resource_id, l.sku
 ), corrected as (
     select resource_id, sku,
            sum(sign * extract(epoch from period_to - period_from) / 60)::bigint as minutes
     from invoicing.adjustment
+    where (product, sku) not in (select product, sku from metered)
     group by resource_id, sku
 )
 select resource_id || '/' || sku as id,
@@ -60,12 +65,13 @@ with due as (
     from invoicing.adjustment a
     left join invoicing.invoice v
         on v.kind = 'usage' and v.resource_id = a.resource_id and v.period = a.period
-    where a.final_invoice_id is not null or v.invoice_id is not null
+    where (a.final_invoice_id is not null or v.invoice_id is not null)
+      and (a.product, a.sku) not in (select product, sku from invoicing.meter_period)
     group by a.resource_id, a.sku
 ), invoiced as (
     select v.resource_id, l.sku, sum(l.minutes) as minutes
     from invoicing.invoice v join invoicing.invoice_line l using (invoice_id)
-    where v.kind in ('usage', 'final') and l.month is not null
+    where v.kind in ('usage', 'final') and l.month is not null and l.minutes is not null
     group by v.resource_id, l.sku
 )
 select resource_id || '/' || sku as id,

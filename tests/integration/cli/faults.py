@@ -368,4 +368,33 @@ _INVOICES: Final = (
     ),
 )
 
-FAULTS: Final = (*_MONEY, *_ORDERS, *_INVOICES)
+_REPORTED: Final = (
+    "insert into invoicing.usage_month (month) values ('2026-10')",
+    """create table invoicing.usage_report_202610 partition of invoicing.usage_report
+       for values in ('2026-10')""",
+    """insert into invoicing.usage_report (month, account_id, resource_id, report_id, meter,
+           quantity, used_from, used_to, period, reported_at)
+       values ('2026-10', 'chi', 'shop', 'r-1', 'traffic', 2.5, '2026-10-05T00:00Z',
+               '2026-10-05T01:00Z', '2026-10', '2026-10-05T01:00Z')""",
+)
+_USAGE: Final = (
+    Fault(
+        "reports_count_once",
+        "shop/r-1",
+        ("insert into invoicing.usage_report_key values ('shop', 'r-1', '2026-10')",),
+        "a key without a report",
+    ),
+    Fault("reports_count_once", "shop/r-1", _REPORTED, "a report without a key"),
+    Fault(
+        "metered_use_is_invoiced_once",
+        "shop/2026-10/traffic-gb",
+        (
+            *_REPORTED,
+            "insert into invoicing.usage_report_key values ('shop', 'r-1', '2026-10')",
+            """update invoicing.product_version set meters =
+                   '{"traffic": {"sku": "traffic-gb", "aggregation": "cumulative"}}'""",
+        ),
+    ),
+)
+
+FAULTS: Final = (*_MONEY, *_ORDERS, *_INVOICES, *_USAGE)
