@@ -74,6 +74,14 @@ bench: $(READY)  ## what it costs, against yardsticks
 simulate: $(READY)  ## workers on virtual time, a million steps; ARGS="--seed 7"
 	@$(BIN)/python -m tests.simulation $(ARGS)
 
+.PHONY: faults
+faults: $(READY)  ## kill, cut and starve everything while customers order; then look at the books
+	@$(BIN)/python -m tests.faults $(ARGS)
+
+.PHONY: fuzz
+fuzz: $(READY)  ## 100,000 broken messages among good ones
+	@$(BIN)/python -m tests.faults.fuzz $(ARGS)
+
 .PHONY: clean
 clean:  ## remove everything that was made here
 	rm -rf $(VENV) .local dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -13,6 +13,7 @@ _CONCLUDE_S: Final = 300
 async def live_on(site: Site, load: Load) -> None:
     """Let months pass after the orders: ends, recoveries, invoices, payments, reminders."""
     await site.conclude(_CONCLUDE_S)
+    await _wave(site, load.provisioned(site.house.ear.heard))
     waves = load.passing_time()
     for wave in waves:
         await _wave(site, wave)

@@ -14,10 +14,12 @@ from shared.ids import derived_id
 from shared.messages import Message
 from shared.messages.billing import PaymentRequested, RemindersDue, RenewalsDue
 from shared.messages.invoicing import Invoice, InvoiceIssued, InvoicesIssued
+from shared.messages.product_teams import ProductFailed, ProductRequested, ProductSucceeded
 from shared.messages.provisioning import ResourcesDue
 from shared.messages.scheduler import TickDay, TickMinute, TickMonth
 from shared.messages.upstream import (
     AccountSwitchRequested,
+    BatchedUsageReport,
     CouponPublished,
     DiscountGranted,
     GatewayPaymentFailed,
@@ -25,12 +27,15 @@ from shared.messages.upstream import (
     InvoiceCreditRequested,
     InvoicePaymentRecorded,
     InvoicePaymentRequested,
+    Meter,
     OrderItem,
     PocGranted,
     PricePublished,
     ProductPublished,
     ResourceAutoRenewSet,
     TopUpReceived,
+    UsageBatchRecorded,
+    UsageRecorded,
 )
 from shared.messages.wallet import WalletHold, WalletRelease
 from tests.builders import NOON, component, said
@@ -42,7 +47,7 @@ _TWICE: Final = 0.3
 _IMAGE_VND: Final = 180_000
 """What an image costs for 60 days."""
 _KINDS: Final = {
-    "credit": 28,
+    "credit": 21,
     "several": 12,
     "broken": 8,
     "poor": 8,
@@ -52,9 +57,24 @@ _KINDS: Final = {
     "top_up": 5,
     "postpaid": 13,
     "coupon": 4,
-    "trash": 6,
+    "trash": 5,
+    "team": 4,
+    "metered": 4,
 }
 """Of a hundred orders."""
+_CHANGED: Final = ("credit", "several", "coupon", "gateway", "postpaid")
+"""What is changed later: of others, most are never provisioned."""
+_CHANGES: Final = (
+    ("resize",),
+    ("renew",),
+    ("delete",),
+    ("stop",),
+    ("stop", "start"),
+    ("reboot",),
+    (),
+    (),
+    (),
+)
 NOVEMBER_ENDS: Final = datetime(2026, 11, 30, 17, 5, tzinfo=UTC)
 OVERDUE: Final = datetime(2026, 12, 20, 1, 0, tzinfo=UTC)
 
@@ -98,7 +118,7 @@ class Load:
             products=("vserver",),
             valid_until=NOON + timedelta(days=30),
         )
-        messages = [*catalogue(), *_with_a_trash(), said(coupon, at=LONG_AGO)]
+        messages = [*catalogue(), *_other_products(), said(coupon, at=LONG_AGO)]
         for number in range(self._accounts):
             messages += customer(f"{self.name}-rich-{number}", credit=_CREDIT)
             messages += customer(f"{self.name}-poor-{number}")
@@ -148,7 +168,12 @@ class Load:
     def _create(self, number: int, kind: str) -> list[Message]:
         order_id = f"{self.name}-{kind}-{number}"
         name = {"poor": "poor", "refused": "poor", "abandoned": "poor"}.get(kind, "rich")
-        name = {"postpaid": "late", "gateway": "poor", "top_up": "some"}.get(kind, name)
+        name = {
+            "postpaid": "late",
+            "metered": "late",
+            "gateway": "poor",
+            "top_up": "some",
+        }.get(kind, name)
         account_id = f"{self.name}-{name}-{self.chance.randrange(self._accounts)}"
         at = NOON + timedelta(minutes=self.chance.randrange(600))
         self.placed.add(order_id)
@@ -167,13 +192,13 @@ class Load:
             case "coupon":
                 coupon = f"{self.name}-coupon"
                 return [order(order_id, [server(order_id, "image")], coupon=coupon, **more)]
-            case "trash":
+            case "trash" | "team" | "metered":
                 item = OrderItem(
                     item_id=order_id,
-                    product="vtrash",
+                    product=f"v{kind}",
                     name=order_id,
                     components=(component("box"),),
-                    days=10,
+                    days=None if kind == "metered" else 10,
                 )
                 return [order(order_id, [item], **more)]
             case "postpaid":
@@ -213,7 +238,10 @@ class Load:
 
     def changes(self) -> list[Message]:
         """Orders that change what was created; wishes, ticks and top-ups around them."""
-        messages = [message for one in self._created for message in self._change(*one)]
+        messages = [message for one in self._created for message in self._wish(*one)]
+        changed = [one for one in self._created if one[1] in _CHANGED]
+        for number, (account_id, _, resource_id) in enumerate(changed):
+            messages += self._change(account_id, resource_id, _CHANGES[number % len(_CHANGES)])
         late = NOON + timedelta(days=1)
         top_ups = [
             TopUpReceived(
@@ -238,17 +266,29 @@ class Load:
             self._switch("rich-2", "postpaid", late),
         ]
 
-    def _change(self, account_id: str, kind: str, resource_id: str) -> list[Message]:
-        if kind in ("broken", "poor", "refused", "abandoned"):
-            return []
-        at = NOON + timedelta(days=1, minutes=self.chance.randrange(6_000))
+    def _wish(self, account_id: str, kind: str, resource_id: str) -> list[Message]:
+        """What is said of a resource besides orders: its renewals, its use."""
+        at = NOON + timedelta(days=2)
         if kind == "trash":
             wish = ResourceAutoRenewSet(account_id=account_id, resource_id=resource_id, months=1)
-            return [said(wish, at=at)] if self.chance.random() < 0.3 else []
-        action = self.chance.choice(
-            ["resize", "renew", "delete", "stop", "stop and start", "reboot", "", "", ""]
+            return [said(wish, at=at)]
+        if kind != "metered":
+            return []
+        use: dict[str, Any] = {
+            "account_id": account_id,
+            "resource_id": resource_id,
+            "meter": "traffic",
+            "quantity": "2.5",
+            "to": at,
+        }
+        report = UsageRecorded(from_=at - timedelta(hours=2), **use | {"quantity": Decimal("1.25")})
+        one = BatchedUsageReport(
+            report_id=f"use-{resource_id}", from_=at - timedelta(hours=1), **use
         )
-        steps = {"stop and start": ["stop", "start"], "": []}.get(action, [action])
+        return [said(report, at=at), said(UsageBatchRecorded(reports=(one,)), at=at)]
+
+    def _change(self, account_id: str, resource_id: str, steps: Sequence[str]) -> list[Message]:
+        at = NOON + timedelta(days=1, minutes=self.chance.randrange(6_000))
         return [
             self._ordered(account_id, resource_id, step, at + number * timedelta(hours=1))
             for number, step in enumerate(steps)
@@ -274,9 +314,28 @@ class Load:
         ]
         back = self._switch("rich-2", "prepaid", NOVEMBER_ENDS + timedelta(hours=1))
         return [
+            [said(TickMinute(), at=NOON + timedelta(days=8))],
             [said(TickMinute(), at=NOON + timedelta(days=11))],
             recoveries,
             [said(TickMonth(period="2026-11"), at=NOVEMBER_ENDS), back],
+        ]
+
+    def provisioned(self, heard: Sequence[Message]) -> list[Message]:
+        """What a product's own team says it did, or could not do, of what it was asked for."""
+        at = NOON + timedelta(hours=13)
+        asked = [
+            message
+            for message in heard
+            if isinstance(message, ProductRequested) and message.resource_id.startswith(self.name)
+        ]
+        return [
+            said(
+                ProductSucceeded(request_id=one.request_id, at=at)
+                if number % 2 == 0
+                else ProductFailed(request_id=one.request_id, reason="no room"),
+                at=at,
+            )
+            for number, one in enumerate(sorted(asked, key=lambda one: one.request_id))
         ]
 
     def payments(self, heard: Sequence[Message]) -> list[Message]:
@@ -327,7 +386,7 @@ class Load:
     def settling(self, heard: Sequence[Message]) -> list[Message]:
         """What was left unpaid is paid by bank transfer."""
         at = OVERDUE + timedelta(days=1)
-        messages: list[Message] = []
+        messages = [self._switch("late-0", "prepaid", OVERDUE + timedelta(minutes=1))]
         for number, invoice in enumerate(self._unpaid(heard)):
             if number % 5 == 4:
                 messages.append(said(_recorded(invoice, invoice.gross, "rest"), at=at))
@@ -348,30 +407,44 @@ class Load:
         return [invoices[invoice_id] for invoice_id in sorted(invoices)]
 
 
-def _with_a_trash() -> list[Message]:
-    """A product with the other policy of expiry, whose team takes its time."""
-    product = ProductPublished(
-        product="vtrash",
-        name="vTrash",
-        vat_rate=Decimal("0.1"),
-        effective_from=LONG_AGO,
-        refundable=True,
-        expiry_policy="trash",
-        trash_days=3,
-        renew_attempt_days=(3,),
-        actions=("create", "renew", "recover", "delete"),
-        driver="simulated",
-        driver_options={"delay_ms": 20, "fail_rate": 0.2},
-    )
-    price = PricePublished(
-        product="vtrash",
-        sku="box",
-        unit_price=Decimal(30_000),
-        currency="VND",
-        per="30d",
-        effective_from=LONG_AGO,
-    )
-    return [said(product, at=LONG_AGO), said(price, at=LONG_AGO)]
+def _other_products() -> list[Message]:
+    """One with the other policy of expiry, whose driver takes its time; one with a team of its own;
+    and one that is billed by what its meter counts."""
+    policies: dict[str, dict[str, Any]] = {
+        "vtrash": {
+            "driver": "simulated",
+            "driver_options": {"delay_ms": 20, "fail_rate": 0.2},
+        },
+        "vteam": {"driver": "message", "driver_options": {"time_limit_s": 86_400}},
+        "vmetered": {
+            "driver": "simulated",
+            "meters": {"traffic": Meter(sku="box", aggregation="cumulative")},
+        },
+    }
+    messages: list[Message] = []
+    for name, policy in policies.items():
+        product = ProductPublished(
+            product=name,
+            name=name,
+            vat_rate=Decimal("0.1"),
+            effective_from=LONG_AGO,
+            refundable=True,
+            expiry_policy="trash",
+            trash_days=3,
+            renew_attempt_days=(3,),
+            actions=("create", "renew", "recover", "delete"),
+            **policy,
+        )
+        price = PricePublished(
+            product=name,
+            sku="box",
+            unit_price=Decimal(30_000),
+            currency="VND",
+            per="unit" if "meters" in policy else "30d",
+            effective_from=LONG_AGO,
+        )
+        messages += [said(product, at=LONG_AGO), said(price, at=LONG_AGO)]
+    return messages
 
 
 def _declined(payment_id: str) -> GatewayPaymentFailed:

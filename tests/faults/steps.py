@@ -69,6 +69,7 @@ async def die_at_every_step(site: Site, seed: int, at_most: int | None) -> int:
             load = Load(f"steps{number}", _ORDERS, chance)
             await _live(site, load)
             placed |= load.placed
+            print(f"steps left after {number} rounds: {sum(map(len, left.values()))}", flush=True)
             if not any(left.values()) or number == _ROUNDS_AT_MOST:
                 break
     finally:
@@ -95,6 +96,7 @@ async def _die(site: Site, service: str, left: set[str]) -> None:
             "die_at": ",".join(sorted(left)),
             "suspect_tries": "1000",  # it is not the messages' fault
             "group_size": "8",
+            "reference_wait_s": "20",
         }
         worker = await site.start(f"{service}-dying", (service,), settings)
         code = await asyncio.shield(worker.ended)

@@ -1,0 +1,217 @@
+"""`make fuzz`: broken messages in every queue, among orders that are to go through all the same."""
+
+import argparse
+import asyncio
+import json
+import random
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from aiormq.abc import AbstractChannel
+from pamqp.commands import Basic
+from rich.console import Console
+from rich.table import Table
+
+from services.registry import SERVICES
+from shared import broker
+from shared.inbox import MessageKey
+from shared.messages.billing import PaymentConfirmed
+from tests.faults.mutations import Broken, broken, samples
+from tests.faults.site import Site, open_site
+from tests.servers import Servers, servers
+from tests.system.shop import assert_audit_is_clean, catalogue, customer, order, server
+
+_WINDOW: Final = 200
+_CONCLUDE_S: Final = 600
+_PAID_S: Final = 60
+SETTINGS: Final = {
+    "retry_delays_s": "[0.1,0.5,1,2,3]",
+    "reference_wait_s": "2",
+    "group_size": "100",
+}
+"""Under which what refers to nothing is given up within seconds."""
+_MISSING: Final = """
+    select t.number from unnest($1::text[]) as t (number)
+    where not exists (
+        select from {service}.dead_letter d where d.properties -> 'headers' ->> 'x-fuzz' = t.number
+    )
+"""
+_UNCONCLUDED: Final = """
+    select t.id from unnest($1::date[], $2::text[], $3::text[]) as t (day, source, id)
+    where not exists (
+        select from {service}.inbox i where (i.day, i.source, i.id) = (t.day, t.source, t.id)
+    ) and not exists (
+        select from {service}.dead_letter d where (d.source, d.message_id) = (t.source, t.id)
+    )
+"""
+
+
+def main() -> int:
+    """Publish broken messages, see what becomes of each, print the figures."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.fuzz", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--messages", type=int, default=100_000)
+    parser.add_argument("--orders", type=int, default=300, help="good ones among them")
+    parser.add_argument("--out", type=Path, default=Path(".local/fuzz.json"))
+    options = parser.parse_args()
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    logs = Path(tempfile.mkdtemp(prefix="fuzz-", dir=options.out.parent)).absolute()
+    print(f"seed {options.seed}; what workers log is in {logs}")
+    with servers(ours_alone=True) as running:
+        figures = asyncio.run(fuzz(running, logs, options.seed, options.messages, options.orders))
+    shutil.rmtree(logs)
+    Console().print(table_of(figures))
+    options.out.write_text(json.dumps(figures, indent=2))
+    return 0
+
+
+async def fuzz(
+    running: Servers, logs: Path, seed: int, messages: int, orders: int
+) -> dict[str, Any]:
+    """Publish broken messages among good orders; returns figures.
+
+    Raises:
+        AssertionError: if a worker ends, a good order does not go through, a broken message is
+            nowhere, or the books are wrong.
+    """
+    chance = random.Random(seed)
+    async with open_site(running, logs, seed) as site, at_work(site):
+        await site.publish([*catalogue(), *customer("good", credit=10**12)])
+        await site.conclude(_CONCLUDE_S)
+        alone = await _paced(site, "alone", orders)
+        began = time.monotonic()
+        amid = asyncio.create_task(_paced(site, "amid", orders))
+        sent = await _put_broken(site, chance, messages)
+        beside = await amid
+        await site.conclude(_CONCLUDE_S)
+        seconds = time.monotonic() - began
+        ends = await _ends_of(site, sent)
+        await assert_audit_is_clean(site.house)
+    assert not site.failures, site.failures[:5]
+    return {
+        "seed": seed,
+        "messages": messages,
+        "good_orders": 2 * orders,
+        "seconds": round(seconds, 1),
+        "ends": ends,
+        "alone_p50_s": round(statistics.median(alone), 3),
+        "beside_p50_s": round(statistics.median(beside), 3),
+        "slowed_by": round(statistics.median(beside) / statistics.median(alone), 2),
+    }
+
+
+@asynccontextmanager
+async def at_work(site: Site, **settings: str) -> AsyncIterator[None]:
+    """One worker of each service, none of which may end."""
+    async with site.staffed({name: (name,) for name in SERVICES}, **SETTINGS | settings):
+        yield
+    if site.figures.workers_started != len(SERVICES):
+        site.failures.append(f"{site.figures.workers_started} workers were started")
+
+
+async def _paced(site: Site, name: str, orders: int) -> list[float]:
+    """Publish good orders one after the other; the seconds until each is paid."""
+    took: list[float] = []
+    for number in range(orders):
+        order_id = f"{name}-{number}"
+        placed = order(order_id, [server(order_id, "image")], account_id="good")
+        began = time.monotonic()
+        await site.publish([placed])
+        await site.house.ear.wait_for(PaymentConfirmed, _is_for(order_id), _PAID_S)
+        took.append(time.monotonic() - began)
+    return took
+
+
+def _is_for(order_id: str) -> Any:
+    return lambda confirmed: confirmed.order_id == order_id
+
+
+async def _put_broken(
+    site: Site, chance: random.Random, messages: int
+) -> list[tuple[str, int, Broken]]:
+    """Put broken messages straight into queues; returns each with its queue and number."""
+    events = samples()
+    sent: list[tuple[str, int, Broken]] = []
+    async with broker.connected(site.house.amqp_url, "fuzz") as connection:
+        opened = await connection.channel(publisher_confirms=True)
+        channel = await opened.get_underlay_channel()
+        while len(sent) < messages:
+            window = [
+                (chance.choice([*SERVICES]), number, broken(events, chance, number))
+                for number in range(len(sent), min(len(sent) + _WINDOW, messages))
+            ]
+            await asyncio.gather(*(_put(channel, queue, one) for queue, _, one in window))
+            # Only what is needed to look for it later: a hundred thousand of them are a lot.
+            sent += [
+                (queue, number, Broken(b"", None, None, {}, one.expected))
+                for queue, number, one in window
+            ]
+    return sent
+
+
+async def _put(channel: AbstractChannel, queue: str, one: Broken) -> None:
+    await channel.basic_publish(
+        one.body,
+        exchange="",
+        routing_key=queue,
+        properties=Basic.Properties(
+            message_type=one.type,
+            message_id=one.message_id,
+            headers=dict(one.headers),
+            delivery_mode=2,
+        ),
+    )
+
+
+async def _ends_of(site: Site, sent: Sequence[tuple[str, int, Broken]]) -> dict[str, int]:
+    """How the broken messages ended, counted by reason.
+
+    Raises:
+        AssertionError: if one of them is nowhere.
+    """
+    ends: Counter[str] = Counter()
+    async with site.database() as db:
+        for service in SERVICES:
+            here = [(number, one) for queue, number, one in sent if queue == service]
+            unread = [str(number) for number, one in here if one.expected is None]
+            keys = [MessageKey.of(one.expected) for _, one in here if one.expected is not None]
+            lost = await db.fetch(_MISSING.format(service=service), unread)
+            lost += await db.fetch(
+                _UNCONCLUDED.format(service=service),
+                [key.day for key in keys],
+                [key.source for key in keys],
+                [key.id for key in keys],
+            )
+            assert not lost, f"{service} lost {len(lost)}: {[row[0] for row in lost[:5]]}"
+            letters = await db.fetch(
+                f"select reason, count(*) from {service}.dead_letter group by 1"
+            )
+            put_away = {row["reason"]: row["count"] for row in letters}
+            ends.update(put_away)
+            ends["handled"] += len(here) - sum(put_away.values())
+    return dict(ends.most_common())
+
+
+def table_of(figures: dict[str, Any]) -> Table:
+    """The figures, for people."""
+    table = Table(title=f"{figures['messages']:,} broken messages, seed {figures['seed']}")
+    table.add_column("what")
+    table.add_column("figure", justify="right")
+    for reason, messages in figures["ends"].items():
+        table.add_row(reason, f"{messages:,}")
+    table.add_section()
+    for name in ("good_orders", "seconds", "alone_p50_s", "beside_p50_s", "slowed_by"):
+        table.add_row(name.replace("_", " "), str(figures[name]))
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())
