@@ -14,6 +14,7 @@ from services.registry import SERVICES
 from services.scheduler.app import Scheduler
 from shared import log, ops
 from shared.settings import Settings, settings_of
+from shared.tracing import TracingMissing, spans_of
 from shared.worker import Worker
 
 _NAMES = [*SERVICES, "scheduler"]
@@ -37,6 +38,11 @@ def run(
     chosen = _NAMES if "all" in names else list(dict.fromkeys(names))
     shared = settings()
     log.configure(shared.log_level, shared.log_format)
+    try:
+        for name in chosen:
+            spans_of(name)
+    except (TracingMissing, ValueError) as error:
+        raise Failure(str(error), code=2) from None
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(chosen))
 

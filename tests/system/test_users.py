@@ -194,6 +194,17 @@ async def test_a_worker_with_a_wrong_password_says_so_without_telling_it(
     assert WRONG_PASSWORD not in at_database.log.read_text()
 
 
+async def test_a_tick_may_be_said_by_the_schedulers_user(
+    users: Users, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloudtill = program(monkeypatch, capsys, amqp_url=users.amqp_url("scheduler"))
+    answer = await asyncio.to_thread(cloudtill, "tick", "minute")
+    assert answer.code == 0, answer.err
+    cloudtill = program(monkeypatch, capsys, amqp_url=users.amqp_url("wallet"))
+    answer = await asyncio.to_thread(cloudtill, "tick", "minute")
+    assert answer.code == 1
+
+
 async def until_logged(worker: WorkerProcess, text: str, within_s: float = 30) -> None:
     """Wait until a worker's log has this."""
     async with asyncio.timeout(within_s):
