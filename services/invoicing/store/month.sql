@@ -82,16 +82,21 @@ with account_due as (
            greatest(u.used_from, u.used_to - interval '1 microsecond') as used_at,
            r.product, r.discount_rate, a.currency, a.subunits, m.aggregation,
            coalesce(m.sku, u.meter) as sku
-    from account_due a
-    join (
-        select * from usage_report where month = $8 and period = $8
+    from (
+        select * from usage_report
+        where month = $8 and period = $8
+          and account_id >= $1 and ($2::text is null or account_id < $2)
         union all
-        select * from usage_report where month < $8 and period = $8 and period <> month
-    ) u using (account_id)
+        select * from usage_report
+        where month < $8 and period = $8 and period <> month
+          and account_id >= $1 and ($2::text is null or account_id < $2)
+    ) u
+    join account a on a.account_id = u.account_id  -- not account_due, which has no index
     join resource r using (resource_id)
     left join meter_period m on m.product = r.product and m.meter = u.meter
         and m.valid_from <= u.used_to and m.valid_to > u.used_to
-    where $7 = 'usage'
+    where $7 = 'usage' and a.account_id <> all ($3::text[])
+      and (a.closed_until is null or a.closed_until < $5)
 ), weighted as (
     select u.account_id, u.resource_id, u.month, u.product, u.sku, u.discount_rate, u.currency,
            u.subunits, t.unit_price, t.price_minutes, t.vat_rate, t.vat_included,
@@ -109,13 +114,14 @@ with account_due as (
     group by u.account_id, u.resource_id, u.month, u.product, u.sku, u.discount_rate, u.currency,
              u.subunits, t.unit_price, t.price_minutes, t.vat_rate, t.vat_included
 ), added as (
-    select c.account_id, c.resource_id, c.month, c.sku, u.quantity,
+    select c.*, u.quantity,
            greatest(u.used_from, u.used_to - interval '1 microsecond') as used_at,
            sum(u.quantity) over (amounts) as total,
            case when u.period < $8
                 then sum(u.quantity) filter (where u.period < $8) over (amounts) end as total_before
     from (
-        select distinct account_id, resource_id, month, sku, product
+        select distinct account_id, resource_id, month, product, sku, discount_rate, currency,
+               subunits
         from reported where aggregation = 'cumulative'
     ) c
     join usage_report u on u.account_id = c.account_id and u.resource_id = c.resource_id
@@ -125,18 +131,16 @@ with account_due as (
     window amounts as (partition by c.account_id, c.resource_id, c.month, c.sku
                        order by u.used_to, u.report_id)
 ), cumulated as (
-    select u.account_id, u.resource_id, u.month, r.product, u.sku, r.discount_rate, a.currency,
-           a.subunits, t.unit_price, t.vat_rate, t.vat_included,
+    select u.account_id, u.resource_id, u.month, u.product, u.sku, u.discount_rate, u.currency,
+           u.subunits, t.unit_price, t.vat_rate, t.vat_included,
            sum(floor(total) - floor(total - quantity)
                - coalesce(floor(total_before) - floor(total_before - quantity), 0)) as units
     from added u
-    join account_due a using (account_id)
-    join resource r using (resource_id)
     left join (select * from unit_tariff offset 0) t
-        on t.product = r.product and t.sku = u.sku and t.currency = a.currency
+        on t.product = u.product and t.sku = u.sku and t.currency = u.currency
         and t.valid_from <= u.used_at and t.valid_to > u.used_at
-    group by u.account_id, u.resource_id, u.month, r.product, u.sku, r.discount_rate, a.currency,
-             a.subunits, t.unit_price, t.vat_rate, t.vat_included
+    group by u.account_id, u.resource_id, u.month, u.product, u.sku, u.discount_rate, u.currency,
+             u.subunits, t.unit_price, t.vat_rate, t.vat_included
 ), measured as (
     select account_id, resource_id, month, product, sku, discount_rate, currency, subunits, 1 as sign,
            round(unit_minutes / price_minutes, 12) as quantity, unit_price, vat_rate, vat_included,
