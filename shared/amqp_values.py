@@ -43,3 +43,8 @@ def _any_time(value: bytes) -> tuple[int, FieldValue]:
 def read_any_value() -> None:
     """Make pamqp read what it would otherwise end a connection for."""
     decode.METHODS.update(shortstr=_any_text, table=_any_table, timestamp=_any_time)
+
+
+def storable(text: str) -> str:
+    """Text that Postgres takes: without NUL, and without what is no character."""
+    return text.replace("\x00", "?").encode(errors="replace").decode()

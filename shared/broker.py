@@ -32,7 +32,7 @@ from pamqp.frame import marshal
 from pamqp.header import ContentHeader
 from yarl import URL
 
-from shared.amqp_values import read_any_value
+from shared.amqp_values import read_any_value, storable
 from shared.outbox import Parcel
 
 log = structlog.get_logger()
@@ -49,6 +49,7 @@ ATTEMPT_HEADER: Final = "x-attempt"
 _HEARTBEAT_S: Final = 10
 _CONNECT_S: Final = 10
 _SHORT_TEXT_BYTES: Final = 255
+_ATTEMPTS_AT_MOST: Final = 10_000
 _GROUP_BYTES: Final = 16 * 1024 * 1024
 """A group ends with the message that exceeds this, however few it has."""
 
@@ -81,6 +82,13 @@ async def connected(url: str, name: str) -> AsyncIterator[AbstractConnection]:
                 closing.cancel()
             elif not closing.cancelled():
                 closing.exception()  # a connection that broke can't be closed any better
+
+
+def _attempt(told: object) -> int:
+    """How often handling was put off; what only others than we can have written there is none."""
+    if isinstance(told, bool) or not isinstance(told, int) or not 0 < told <= _ATTEMPTS_AT_MOST:
+        return 0
+    return told
 
 
 def urls_in(url: str) -> list[str]:
@@ -143,13 +151,13 @@ class Delivery:
     def of(cls, message: DeliveredMessage) -> "Delivery":
         properties = message.header.properties
         headers = properties.headers or {}
-        attempt = headers.get(ATTEMPT_HEADER)
         assert isinstance(message.delivery, Basic.Deliver)
+        kind = properties.message_type
         return cls(
             tag=message.delivery.delivery_tag or 0,
             body=message.body,
-            type=properties.message_type,
-            attempt=attempt if isinstance(attempt, int) and attempt > 0 else 0,
+            type=kind and storable(kind),
+            attempt=_attempt(headers.get(ATTEMPT_HEADER)),
             redelivered=bool(message.delivery.redelivered) or bool(headers.get("x-delivery-count")),
             properties={
                 "routing_key": message.delivery.routing_key,

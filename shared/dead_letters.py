@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from shared.amqp_values import storable
 from shared.database import Connection, Row
 from shared.inbox import sql
 from shared.outbox import OWN_QUEUE, Parcel, append
@@ -32,9 +33,9 @@ async def append_dead_letters(db: Connection, letters: Sequence[DeadLetter]) -> 
         sql.append_dead_letters,
         [letter.source for letter in letters],
         [letter.message_id for letter in letters],
-        [letter.type and _text(letter.type) for letter in letters],
+        [letter.type and storable(letter.type) for letter in letters],
         [letter.reason for letter in letters],
-        [_text(letter.detail)[:2_000] for letter in letters],
+        [storable(letter.detail)[:2_000] for letter in letters],
         [letter.attempt for letter in letters],
         [letter.body for letter in letters],
         [_jsonb(letter.properties) for letter in letters],
@@ -100,11 +101,6 @@ def _again(row: Row, queue: str) -> Parcel:
     )
 
 
-def _text(text: str) -> str:
-    """Text that Postgres takes."""
-    return text.replace("\x00", "?").encode(errors="replace").decode()
-
-
 def _jsonb(properties: Mapping[str, object]) -> str:
     return json.dumps(_plain(properties), ensure_ascii=False)
 
@@ -115,10 +111,10 @@ def _plain(value: object) -> object:
         case None | bool() | int():
             return value
         case Mapping():
-            return {_text(str(key)): _plain(one) for key, one in value.items()}
+            return {storable(str(key)): _plain(one) for key, one in value.items()}
         case list() | tuple():
             return [_plain(one) for one in value]
         case bytes() | bytearray():
-            return _text(value.decode(errors="backslashreplace"))
+            return storable(value.decode(errors="backslashreplace"))
         case _:
-            return _text(str(value))
+            return storable(str(value))

@@ -9,6 +9,7 @@ import structlog
 from aio_pika.abc import AbstractConnection
 
 from shared import broker, outbox
+from shared.amqp_values import storable
 from shared.broker import TROUBLE, ChannelGone, Deliveries, Delivery
 from shared.database import PassingTrouble, Pool, transaction
 from shared.dead_letters import DeadLetter, append_dead_letters
@@ -64,7 +65,7 @@ def _retry(delivery: Delivery, service: str, delay_s: float) -> Parcel:
     return Parcel(
         exchange=OWN_QUEUE,
         routing_key=service,
-        message_id=str(delivery.properties["message_id"] or ""),
+        message_id=storable(str(delivery.properties["message_id"] or "")),
         type=delivery.type or "unknown",
         correlation_id=None,
         attempt=delivery.attempt + 1,

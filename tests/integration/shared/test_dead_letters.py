@@ -52,6 +52,30 @@ async def test_a_letter_is_shown_with_its_body_and_what_it_came_with(connections
     assert json.loads(row["properties"]) == {"headers": {"x-attempt": 3}}
 
 
+async def test_what_no_text_of_postgres_can_hold_does_not_end_the_drain(
+    amqp_url: str, connections: Pool
+) -> None:
+    async with broker.connected(amqp_url, "test") as connection:
+        await topology.apply(connection, [service()])
+    async with post_office(amqp_url) as office:
+        dead = dead_queue_of("wallet")
+        odd = Basic.Properties(message_type="a\x00b", message_id="c\x00d", delivery_mode=2)
+        await office.channel.basic_publish(b"first", routing_key=dead, properties=odd)
+        absurd = Basic.Properties(headers={"x-attempt": 2**40}, delivery_mode=2)
+        await office.channel.basic_publish(b"second", routing_key=dead, properties=absurd)
+        settings = settings_for(amqp_url, retry_delays_s=(60.0,))
+        draining = asyncio.create_task(drain("wallet", connections, settings))
+
+        async def drained() -> bool:
+            assert not draining.done()
+            async with connections.acquire() as db:
+                return bool(await db.fetchval("select count(*) = 2 from outbox"))
+
+        await eventually(drained)
+        draining.cancel()
+        await asyncio.gather(draining, return_exceptions=True)
+
+
 async def test_letters_are_listed_a_page_at_a_time_and_by_reason(connections: Pool) -> None:
     numbers = await put_away(
         connections, letter("a"), letter("b", "too_old"), letter("c"), letter(None), letter(None)
