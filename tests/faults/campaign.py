@@ -97,7 +97,7 @@ async def _under_fire(site: Site, load: Load, plan: Plan) -> None:
     kinds = [kind for kind in plan.kinds or STRIKES if kind != _KILL] * plan.rounds
     strikes = [_KILL] * plan.kills + kinds
     site.chance.shuffle(strikes)
-    size = -(-len(messages) // max(1, len(strikes)))
+    size = len(messages) // (len(strikes) + 1)
     publishing: list[Awaitable[None]] = []
     for number, kind in enumerate(strikes):
         piece = messages[number * size : (number + 1) * size]
@@ -110,6 +110,7 @@ async def _under_fire(site: Site, load: Load, plan: Plan) -> None:
         else:
             await site.recovered(kind)
         print(f"{number + 1:>5} of {len(strikes)}  {kind}", flush=True)
+    await site.publish(messages[len(strikes) * size :])
     await asyncio.gather(*publishing)
 
 
@@ -126,8 +127,16 @@ async def _figures(site: Site) -> dict[str, Any]:
             row["service"]: int(row["sum"])
             for row in await db.fetch("select service, sum(count) from retries group by 1")
         }
+        orders = {
+            f"{row['action']} {row['state']} {row['reason'] or ''}".strip(): int(row["count"])
+            for row in await db.fetch(
+                "select action, state, reason, count(*) from billing.purchase_order"
+                " group by 1, 2, 3 order by 1, 2, 3"
+            )
+        }
     figures = site.figures
     return {
+        "orders_by_end": orders,
         "faults": dict(figures.faults),
         "workers_started": figures.workers_started,
         "connections_cut": site.to_broker.cuts + site.to_postgres.cuts,
@@ -178,5 +187,9 @@ def table_of(figures: dict[str, Any]) -> Table:
         "seconds",
     ):
         table.add_row(name.replace("_", " "), f"{figures[name]:,}")
+    table.add_section()
+    for end, orders in figures["orders_by_end"].items():
+        table.add_row(end, f"{orders:,}")
+    table.add_section()
     table.add_row("retries", f"{sum(figures['retries'].values()):,}")
     return table
