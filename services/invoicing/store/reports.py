@@ -13,8 +13,9 @@ sql = Statements("services.invoicing.store", "reports.sql")
 Columns: TypeAlias = list[list[Any]]
 """Reports, a list for each field of `Report` in its order: there are many, and no object is made
 of each."""
-REPORTS_AT_ONCE: Final = 20_000
-"""Reports in one statement, at most: what a worker holds in memory has an end."""
+REPORTS_AT_ONCE: Final = 60_000
+"""Reports in one statement, at most. No group of messages has more: each statement takes its keys
+in sorted order, so two workers with the same reports wait for each other only within one."""
 
 
 async def _open_month(db: Connection, month: str) -> None:

@@ -1,6 +1,8 @@
 -- name: add_month
--- A month that takes reports from now on; nothing where another worker was quicker.
-insert into usage_month (month) values ($1)
+-- A month that takes reports from now on; nothing where another worker was quicker, or is just at
+-- it: nobody waits, since that one may have to wait for whoever has the reports' table open.
+insert into usage_month (month)
+select $1 where pg_try_advisory_xact_lock(hashtext('usage_month'), hashtext($1))
 on conflict do nothing
 returning month;
 
