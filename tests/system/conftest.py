@@ -1,5 +1,6 @@
 """Real worker processes against a broker and a database of the test's own."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -8,8 +9,10 @@ from typing import Protocol
 import pytest
 
 from services.registry import SERVICES
+from tests.servers import Servers
 from tests.servers.guarded import Guarded, watched
 from tests.system.house import House, open_house
+from tests.users import own_users
 
 
 class OpenHouse(Protocol):
@@ -27,16 +30,26 @@ def worker_guard() -> Iterator[Guarded]:
 
 @pytest.fixture
 async def house_of(
-    amqp_url: str, database_url: str, tmp_path: Path, worker_guard: Guarded
+    amqp_url: str,
+    database_url: str,
+    running_servers: Servers,
+    tmp_path: Path,
+    worker_guard: Guarded,
 ) -> AsyncIterator[OpenHouse]:
-    """Opens the test's house."""
+    """Opens the test's house. With TEST_USERS=own each service in it has a user of its own."""
     async with AsyncExitStack() as closing:
+        addresses: dict[str, str] = {}
+        if os.environ.get("TEST_USERS") == "own":
+            users = own_users(running_servers.management_url, amqp_url, database_url)
+            addresses = await closing.enter_async_context(users)
 
         async def opened(*names: str) -> House:
             services = [SERVICES[name] for name in names or SERVICES]
-            return await closing.enter_async_context(
+            house = await closing.enter_async_context(
                 open_house(services, amqp_url, database_url, tmp_path, worker_guard)
             )
+            house.addresses = addresses
+            return house
 
         yield opened
 

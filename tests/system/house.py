@@ -102,6 +102,7 @@ class House:
         ear: what was said on the exchange since the house was opened.
         database_url: of the test's own database.
         amqp_url: of the test's own virtual host.
+        addresses: settings that give each service a user of its own; none: all share one.
         plug_ins: folders in which workers find what others installed.
     """
 
@@ -118,6 +119,7 @@ class House:
         self.database_url = database_url
         self.amqp_url = amqp_url
         self.plug_ins: tuple[Path, ...] = ()
+        self.addresses: dict[str, str] = {}
         self._services = services
         self._logs = logs
         self._guarded = guarded
@@ -140,7 +142,10 @@ class House:
             DATABASE_URL: self.database_url,
             "PYTHONPATH": os.pathsep.join(map(str, (_ROOT, *self.plug_ins))),
             **({"CLOUDTILL_DIE_AT": die_at} if die_at else {}),
-            **{f"CLOUDTILL_{name.upper()}": value for name, value in settings.items()},
+            **{
+                f"CLOUDTILL_{name.upper()}": value
+                for name, value in (self.addresses | settings).items()
+            },
         }
         process = self._guarded.launch(
             [sys.executable, "-m", "services.cli", "run", *chosen],
