@@ -45,11 +45,14 @@ _MISSING: Final = """
     )
 """
 _UNCONCLUDED: Final = """
-    select t.id from unnest($1::date[], $2::text[], $3::text[]) as t (day, source, id)
+    select t.id
+    from unnest($1::date[], $2::text[], $3::text[], $4::text[]) as t (day, source, id, number)
     where not exists (
         select from {service}.inbox i where (i.day, i.source, i.id) = (t.day, t.source, t.id)
     ) and not exists (
         select from {service}.dead_letter d where (d.source, d.message_id) = (t.source, t.id)
+    ) and not exists (
+        select from {service}.dead_letter d where d.properties -> 'headers' ->> 'x-fuzz' = t.number
     )
 """
 
@@ -145,8 +148,9 @@ async def _put_broken(
         channel = await opened.get_underlay_channel()
         while len(sent) < messages:
             window = [
-                (chance.choice([*SERVICES]), number, broken(events, chance, number))
+                (_queue_for(one, chance), number, one)
                 for number in range(len(sent), min(len(sent) + _WINDOW, messages))
+                for one in [broken(events, chance, number)]
             ]
             await asyncio.gather(*(_put(channel, queue, one) for queue, _, one in window))
             # Only what is needed to look for it later: a hundred thousand of them are a lot.
@@ -155,6 +159,17 @@ async def _put_broken(
                 for queue, number, one in window
             ]
     return sent
+
+
+def _queue_for(one: Broken, chance: random.Random) -> str:
+    """Mostly one where its type is handled; sometimes one where it is not."""
+    kind = one.expected.type if one.expected else one.type
+    at_home = [
+        name
+        for name, service in SERVICES.items()
+        if any(message.type == kind for message in service.handlers)
+    ]
+    return chance.choice(at_home if at_home and chance.random() < 0.8 else [*SERVICES])
 
 
 async def _put(channel: AbstractChannel, queue: str, one: Broken) -> None:
@@ -182,13 +197,15 @@ async def _ends_of(site: Site, sent: Sequence[tuple[str, int, Broken]]) -> dict[
         for service in SERVICES:
             here = [(number, one) for queue, number, one in sent if queue == service]
             unread = [str(number) for number, one in here if one.expected is None]
-            keys = [MessageKey.of(one.expected) for _, one in here if one.expected is not None]
+            read = {str(number): one.expected for number, one in here if one.expected is not None}
+            keys = [MessageKey.of(message) for message in read.values()]
             lost = await db.fetch(_MISSING.format(service=service), unread)
             lost += await db.fetch(
                 _UNCONCLUDED.format(service=service),
                 [key.day for key in keys],
                 [key.source for key in keys],
                 [key.id for key in keys],
+                list(read),
             )
             assert not lost, f"{service} lost {len(lost)}: {[row[0] for row in lost[:5]]}"
             letters = await db.fetch(

@@ -7,12 +7,12 @@ from shared.messages import Message
 from tests.faults.load import Load, shuffled
 from tests.faults.site import Site
 
-_CONCLUDE_S: Final = 300
+CONCLUDE_S: Final = 300
 
 
 async def live_on(site: Site, load: Load) -> None:
     """Let months pass after the orders: ends, recoveries, invoices, payments, reminders."""
-    await site.conclude(_CONCLUDE_S)
+    await site.conclude(CONCLUDE_S)
     await _wave(site, load.provisioned(site.house.ear.heard))
     waves = load.passing_time()
     for wave in waves:
@@ -26,4 +26,4 @@ async def live_on(site: Site, load: Load) -> None:
 
 async def _wave(site: Site, messages: Sequence[Message]) -> None:
     await site.publish(shuffled(messages, site.chance))
-    await site.conclude(_CONCLUDE_S)
+    await site.conclude(CONCLUDE_S)

@@ -64,17 +64,7 @@ _KINDS: Final = {
 """Of a hundred orders."""
 _CHANGED: Final = ("credit", "several", "coupon", "gateway", "postpaid")
 """What is changed later: of others, most are never provisioned."""
-_CHANGES: Final = (
-    ("resize",),
-    ("renew",),
-    ("delete",),
-    ("stop",),
-    ("stop", "start"),
-    ("reboot",),
-    (),
-    (),
-    (),
-)
+_CHANGES: Final = ("resize", "stop", "delete", "renew", "reboot", "", "", "")
 NOVEMBER_ENDS: Final = datetime(2026, 11, 30, 17, 5, tzinfo=UTC)
 OVERDUE: Final = datetime(2026, 12, 20, 1, 0, tzinfo=UTC)
 
@@ -104,6 +94,8 @@ class Load:
     """The ids of all orders that were drawn so far."""
     _created: list[tuple[str, str, str]] = field(default_factory=list)
     """Account, kind of order and resource of what was asked to be created."""
+    _stopped: list[tuple[str, str]] = field(default_factory=list)
+    """Account and resource of what was asked to be stopped."""
 
     @property
     def _accounts(self) -> int:
@@ -200,7 +192,8 @@ class Load:
                     components=(component("box"),),
                     days=None if kind == "metered" else 10,
                 )
-                return [order(order_id, [item], **more)]
+                use = self._use(account_id, order_id) if kind == "metered" else []
+                return [order(order_id, [item], **more), *use]
             case "postpaid":
                 item = server(order_id, "image", "disk", days=None)
                 return [order(order_id, [item], **more)]
@@ -241,7 +234,11 @@ class Load:
         messages = [message for one in self._created for message in self._wish(*one)]
         changed = [one for one in self._created if one[1] in _CHANGED]
         for number, (account_id, _, resource_id) in enumerate(changed):
-            messages += self._change(account_id, resource_id, _CHANGES[number % len(_CHANGES)])
+            if action := _CHANGES[number % len(_CHANGES)]:
+                at = NOON + timedelta(days=1, minutes=self.chance.randrange(6_000))
+                messages.append(self._ordered(account_id, resource_id, action, at))
+                if action == "stop":
+                    self._stopped.append((account_id, resource_id))
         late = NOON + timedelta(days=1)
         top_ups = [
             TopUpReceived(
@@ -271,9 +268,12 @@ class Load:
         at = NOON + timedelta(days=2)
         if kind == "trash":
             wish = ResourceAutoRenewSet(account_id=account_id, resource_id=resource_id, months=1)
-            return [said(wish, at=at)]
-        if kind != "metered":
-            return []
+            return [said(wish, at=at)] if self.chance.random() < 0.5 else []
+        return []
+
+    def _use(self, account_id: str, resource_id: str) -> list[Message]:
+        """What a product team reports, perhaps before anybody else knows the resource."""
+        at = NOON + timedelta(days=2)
         use: dict[str, Any] = {
             "account_id": account_id,
             "resource_id": resource_id,
@@ -286,13 +286,6 @@ class Load:
             report_id=f"use-{resource_id}", from_=at - timedelta(hours=1), **use
         )
         return [said(report, at=at), said(UsageBatchRecorded(reports=(one,)), at=at)]
-
-    def _change(self, account_id: str, resource_id: str, steps: Sequence[str]) -> list[Message]:
-        at = NOON + timedelta(days=1, minutes=self.chance.randrange(6_000))
-        return [
-            self._ordered(account_id, resource_id, step, at + number * timedelta(hours=1))
-            for number, step in enumerate(steps)
-        ]
 
     def _ordered(self, account_id: str, resource_id: str, action: str, at: datetime) -> Message:
         order_id = f"{action}-{resource_id}"
@@ -312,8 +305,13 @@ class Load:
             for account_id, kind, resource_id in self._created
             if kind == "trash" and self.chance.random() < 0.5
         ]
+        starts = [
+            self._ordered(account_id, resource_id, "start", NOON + timedelta(days=6))
+            for account_id, resource_id in self._stopped
+        ]
         back = self._switch("rich-2", "prepaid", NOVEMBER_ENDS + timedelta(hours=1))
         return [
+            starts,
             [said(TickMinute(), at=NOON + timedelta(days=8))],
             [said(TickMinute(), at=NOON + timedelta(days=11))],
             recoveries,

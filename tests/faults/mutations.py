@@ -183,6 +183,20 @@ def _replace(event: dict[str, Any], chance: random.Random) -> None:
         container[key] = copy.deepcopy(chance.choice(_ODD))
 
 
+def _vary(event: dict[str, Any], chance: random.Random) -> None:
+    """Something else that may well be valid, but fits nothing else."""
+    data = event.get("data")
+    texts = [
+        (container, key)
+        for container, key in _places(data)
+        if isinstance(container[key], str | int) and not isinstance(container[key], bool)
+    ]
+    if texts:
+        container, key = chance.choice(texts)
+        is_text = isinstance(container[key], str)
+        container[key] = f"fuzz-{chance.randrange(1_000)}" if is_text else chance.randrange(10**6)
+
+
 def _drop(event: dict[str, Any], chance: random.Random) -> None:
     if places := _places(event):
         container, key = chance.choice(places)
@@ -233,6 +247,9 @@ _MUTATIONS: Final[tuple[Callable[[dict[str, Any], random.Random], None], ...]] =
     _replace,
     _replace,
     _replace,
+    _vary,
+    _vary,
+    _vary,
     _drop,
     _drop,
     _retype,

@@ -11,8 +11,10 @@ from typing import Final
 from services.registry import SERVICES
 from shared.failpoints import DEATH
 from shared.messages import MESSAGE_TYPES
-from tests.faults.life import live_on
-from tests.faults.load import Load, shuffled
+from shared.messages.scheduler import TickMonth
+from tests.builders import said
+from tests.faults.life import CONCLUDE_S, live_on
+from tests.faults.load import NOVEMBER_ENDS, Load, shuffled
 from tests.faults.site import Site
 
 HANDLING: Final = ("received", "remembered", "handled", "said", "committed", "acknowledged")
@@ -68,6 +70,9 @@ async def die_at_every_step(site: Site, seed: int, at_most: int | None) -> int:
         for number in count(1):
             load = Load(f"steps{number}", _ORDERS, chance)
             await _live(site, load)
+            earlier = TickMonth(period=f"2025-{number:02}")  # a month is closed only once
+            await site.publish([said(earlier, at=NOVEMBER_ENDS)])
+            await site.conclude(CONCLUDE_S)
             placed |= load.placed
             print(f"steps left after {number} rounds: {sum(map(len, left.values()))}", flush=True)
             if not any(left.values()) or number == _ROUNDS_AT_MOST:
@@ -84,8 +89,9 @@ async def die_at_every_step(site: Site, seed: int, at_most: int | None) -> int:
 
 
 async def _live(site: Site, load: Load) -> None:
-    await site.publish(shuffled(load.opening(), site.chance))
-    await site.publish(shuffled([*load.creations(), *load.changes()], site.chance))
+    for wave in (load.opening(), load.creations(), load.changes()):
+        await site.publish(shuffled(wave, site.chance))
+        await site.conclude(CONCLUDE_S)
     await live_on(site, load)
 
 
@@ -96,7 +102,7 @@ async def _die(site: Site, service: str, left: set[str]) -> None:
             "die_at": ",".join(sorted(left)),
             "suspect_tries": "1000",  # it is not the messages' fault
             "group_size": "8",
-            "reference_wait_s": "20",
+            "reference_wait_s": "60",
         }
         worker = await site.start(f"{service}-dying", (service,), settings)
         code = await asyncio.shield(worker.ended)
