@@ -24,7 +24,7 @@ from services.registry import SERVICES
 from shared import broker
 from shared.inbox import MessageKey
 from shared.messages.billing import PaymentConfirmed
-from tests.faults.mutations import Broken, broken, samples
+from tests.faults.mutations import Broken, Sample, broken, samples
 from tests.faults.site import Site, open_site
 from tests.servers import Servers, servers
 from tests.system.shop import assert_audit_is_clean, catalogue, customer, order, server
@@ -147,11 +147,9 @@ async def _put_broken(
         opened = await connection.channel(publisher_confirms=True)
         channel = await opened.get_underlay_channel()
         while len(sent) < messages:
-            window = [
-                (_queue_for(one, chance), number, one)
-                for number in range(len(sent), min(len(sent) + _WINDOW, messages))
-                for one in [broken(events, chance, number)]
-            ]
+            numbers = range(len(sent), min(len(sent) + _WINDOW, messages))
+            # On a thread of its own: making them must not keep anybody's heartbeats waiting.
+            window = await asyncio.to_thread(_drawn, events, chance, numbers)
             await asyncio.gather(*(_put(channel, queue, one) for queue, _, one in window))
             # Only what is needed to look for it later: a hundred thousand of them are a lot.
             sent += [
@@ -159,6 +157,13 @@ async def _put_broken(
                 for queue, number, one in window
             ]
     return sent
+
+
+def _drawn(
+    events: list[Sample], chance: random.Random, numbers: range
+) -> list[tuple[str, int, Broken]]:
+    drawn = [(number, broken(events, chance, number)) for number in numbers]
+    return [(_queue_for(one, chance), number, one) for number, one in drawn]
 
 
 def _queue_for(one: Broken, chance: random.Random) -> str:

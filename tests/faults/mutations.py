@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from shared.messages import MESSAGE_TYPES, Message
-from shared.wire import BadMessage, parse
+from shared.wire import LARGEST_BYTES, BadMessage, parse
 
 _SAMPLES: Final = Path(__file__).parents[1] / "samples"
 _ODD: Final[tuple[Any, ...]] = (
@@ -46,6 +46,7 @@ _ODD: Final[tuple[Any, ...]] = (
     [[]],
     {"": None},
 )
+_LARGEST_BYTES: Final = LARGEST_BYTES + 1_000
 _UNPREDICTABLE: Final = ("tick.", "price.", "product.published", "coupon.", "discount.")
 """Well-formed ones of these change what is right for all others."""
 
@@ -136,7 +137,7 @@ def _bytes(events: list[Sample], chance: random.Random) -> bytes:
     body = json.dumps(event, ensure_ascii=chance.random() < 0.5).encode(errors="surrogatepass")
     if chance.random() < 0.15:
         return _damaged(body, chance)
-    return body
+    return body[:_LARGEST_BYTES]
 
 
 def _no_event(chance: random.Random) -> bytes:
@@ -238,8 +239,8 @@ def _rename(event: dict[str, Any], chance: random.Random) -> None:
 
 def _grow(event: dict[str, Any], chance: random.Random) -> None:
     lists = [one for one, key in _places(event) if isinstance(one, list) and key == 0]
-    if lists:
-        one = chance.choice(lists)
+    one = chance.choice(lists or [[]])
+    if one and len(json.dumps(one[0])) < _LARGEST_BYTES // 1_001:
         one += [one[0]] * chance.choice([1, 1, 250, 1_001])
 
 

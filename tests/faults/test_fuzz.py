@@ -81,11 +81,9 @@ async def test_dead_letters_that_are_replayed_after_a_fix_conclude_their_orders(
             await site.publish([product])
             await site.conclude(60)
             assert await replay_all(site, "provisioning") == 3
-            for n in "123":
-                await site.house.wait_for(
-                    InvoiceIssued, lambda issued, n=n: issued.order_id == f"o-{n}"
-                )
+            await site.house.wait_for(InvoiceIssued)
             await site.conclude(60)
+            assert len(site.house.heard(InvoiceIssued)) == 3
             await site.assert_all_is_well({one.order_id for one in placed})
             await assert_audit_is_clean(site.house)
         assert not site.failures
