@@ -13,14 +13,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
-
-from aiormq import Channel
 
 from services.registry import SCHEMAS, SERVICES
 from shared import broker
-from shared.broker import TROUBLE, confirming_channel, urls_in
+from shared.broker import TROUBLE, confirming_channel
 from shared.database import TRANSIENT, Connection, connect
 from shared.messages import Message
 from shared.messages.upstream import TopUpReceived
@@ -78,9 +76,7 @@ class Site:
         self.chance = random.Random(seed)
         self.figures = Figures()
         self.failures: list[str] = []
-        nodes = urls_in(house.amqp_url)
-        self.to_broker = Proxy(nodes[0], seed)
-        self._is_cluster = len(nodes) > 1
+        self.to_broker = Proxy(house.amqp_url, seed)
         self.to_postgres = Proxy(house.database_url, seed + 1)
         self._nursery = young
         self._logs = logs
@@ -132,14 +128,11 @@ class Site:
                 self.failures.append(f"{post} ended by itself with {code}: {worker.log}")
 
     async def start(self, post: str, names: tuple[str, ...], settings: Mapping[str, str]) -> Worker:
-        """Start a worker behind the proxies, with a clock that is hours wrong.
-
-        Where the broker is a cluster, the worker knows all its nodes, without a proxy between.
-        """
+        """Start a worker behind the proxies, with a clock that is hours wrong."""
         environment = {
             **IMPATIENT,
             **SETTINGS,
-            AMQP_URL: self.house.amqp_url if self._is_cluster else self.to_broker.url,
+            AMQP_URL: self.to_broker.url,
             DATABASE_URL: self.to_postgres.url,
             **{f"CLOUDTILL_{name.upper()}": value for name, value in settings.items()},
         }
@@ -164,18 +157,13 @@ class Site:
             try:
                 async with broker.connected(self.house.amqp_url, "upstream") as connection:
                     channel = await confirming_channel(connection, lambda: None)
-                    while waiting and not channel.is_closed:
-                        waiting, is_answered = await self._publish_some(channel, waiting)
-                        if not is_answered:
-                            break  # a node that lost the queue's leader may never answer here
+                    while waiting:
+                        waiting = await self._publish_some(channel, waiting)
             except (*TROUBLE, broker.ChannelGone):
                 await asyncio.sleep(0.2)
 
-    async def _publish_some(
-        self, channel: Channel, waiting: Sequence[Parcel]
-    ) -> tuple[list[Parcel], bool]:
-        """Publish those that come first; returns those that are still to be published, and whether
-        the broker answered for each."""
+    async def _publish_some(self, channel: Any, waiting: Sequence[Parcel]) -> list[Parcel]:
+        """Publish those that come first; returns those that are still to be published."""
         window: dict[str, Parcel] = {}
         later: list[Parcel] = []
         for parcel in waiting:
@@ -190,9 +178,11 @@ class Site:
             if outcome is not None
         ]
         self.figures.published_again += len(refused)
+        if refused and channel.is_closed:
+            raise broker.ChannelGone
         if refused:
             await asyncio.sleep(0.2)
-        return refused + later, not any(isinstance(one, TimeoutError) for one in outcomes)
+        return refused + later
 
     async def recovered(self, after: str) -> None:
         """Publish a top-up now, and wait until it is told as credited; note how long that took.
