@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from shared.database import TRANSIENT, connect, not_for_ever
+from shared.database import TRANSIENT, PassingTrouble, connect, is_transient, not_for_ever
 from shared.migrations import migrations_of, pending
 from shared.service import Service
 
@@ -24,12 +24,7 @@ async def until_migrated(service: Service, url: str, stopping: asyncio.Event) ->
     """
     while not stopping.is_set():
         try:
-            db = await connect(url)
-            with not_for_ever(db):
-                try:
-                    missing = await pending(db, service.name, migrations_of(service.package))
-                finally:
-                    await db.close()
+            missing = await _missing(service, url)
             if not missing:
                 return True
             log.warning("waiting for `cloudtill migrate`", service=service.name, missing=missing)
@@ -38,6 +33,24 @@ async def until_migrated(service: Service, url: str, stopping: asyncio.Event) ->
         with suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), _LOOK_AGAIN_S)
     return False
+
+
+async def _missing(service: Service, url: str) -> list[str]:
+    """The migrations that a service lacks.
+
+    Raises:
+        one of TRANSIENT: also where the connection breaks in the middle.
+    """
+    db = await connect(url)
+    with not_for_ever(db):
+        try:
+            return await pending(db, service.name, migrations_of(service.package))
+        except Exception as error:
+            if is_transient(error, db):
+                raise PassingTrouble(repr(error)) from error
+            raise
+        finally:
+            await db.close()
 
 
 @asynccontextmanager

@@ -4,13 +4,17 @@ import asyncio
 import socket
 import threading
 import time
+from collections.abc import Sequence
 
+import asyncpg
 import pytest
 import uvloop
 
-from shared import broker, database
-from shared.database import PassingTrouble, connection, pool
-from shared.lifetime import beside
+from services.registry import SERVICES
+from shared import broker, database, lifetime
+from shared.database import Connection, PassingTrouble, connection, pool
+from shared.lifetime import beside, until_migrated
+from shared.migrations import Migration, pending
 from shared.settings import Settings
 from tests.faults.proxy import Proxy, Weather
 
@@ -89,6 +93,24 @@ async def test_a_task_that_is_cancelled_by_something_else_does_not_leave_silentl
     with pytest.raises(RuntimeError):
         async with beside(cancelled()):
             await asyncio.Event().wait()
+
+
+async def test_a_connection_that_breaks_while_a_worker_looks_for_its_tables_is_no_end(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+
+    async def breaking(db: Connection, service: str, known: Sequence[Migration]) -> list[str]:
+        looked.append(service)
+        if len(looked) == 1:
+            db.terminate()
+            raise asyncpg.InternalClientError("another operation is in progress")
+        return await pending(db, service, known)
+
+    monkeypatch.setattr(lifetime, "pending", breaking)
+    monkeypatch.setattr(lifetime, "_LOOK_AGAIN_S", 0)
+    assert await until_migrated(SERVICES["wallet"], database_url, asyncio.Event())
+    assert len(looked) == 2
 
 
 @pytest.mark.parametrize("swallows", ["requests", "answers"])
