@@ -13,7 +13,7 @@ from rich.table import Table
 from services.registry import SERVICES
 from tests.faults import steps
 from tests.faults.life import CONCLUDE_S, live_on
-from tests.faults.load import Load, shuffled
+from tests.faults.load import Load, interleaved, shuffled
 from tests.faults.site import Site, open_site
 from tests.faults.strikes import STRIKES
 from tests.servers import Servers
@@ -94,7 +94,7 @@ async def _under_fire(site: Site, load: Load, plan: Plan) -> None:
     """Publish the load in pieces while faults strike, one after the other, in a drawn order."""
     await site.publish(shuffled(load.opening(), site.chance))
     await site.conclude(CONCLUDE_S)  # an order is judged by the user type that is known
-    messages = shuffled([*load.creations(), *load.changes()], site.chance)
+    messages = interleaved([load.creations(), load.changes()], site.chance)
     kinds = [kind for kind in plan.kinds or STRIKES if kind != _KILL] * plan.rounds
     strikes = [_KILL] * plan.kills + kinds
     site.chance.shuffle(strikes)

@@ -36,6 +36,7 @@ SETTINGS: Final = {
     "retry_delays_s": "[0.1,0.5,1,2,3]",
     "reference_wait_s": "2",
     "group_size": "100",
+    "database_silence_s": "60",
 }
 """Under which what refers to nothing is given up within seconds."""
 _MISSING: Final = """

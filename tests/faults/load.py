@@ -44,6 +44,7 @@ from tests.system.shop import LONG_AGO, catalogue, customer, order, server
 _ORDERS_AN_ACCOUNT: Final = 20
 _CREDIT: Final = 10**9
 _TWICE: Final = 0.3
+_FAR: Final = 50
 _IMAGE_VND: Final = 180_000
 """What an image costs for 60 days."""
 _KINDS: Final = {
@@ -75,6 +76,25 @@ def shuffled(messages: Iterable[Message], chance: random.Random) -> list[Message
     every += [message for message in every if chance.random() < _TWICE]
     chance.shuffle(every)
     return every
+
+
+def interleaved(
+    waves: Sequence[Sequence[Message]], chance: random.Random, far: int = _FAR
+) -> list[Message]:
+    """Messages of waves that go on side by side, some of them twice, and each up to `far` places
+    from where it belongs: what refers to another may come before it, but not minutes before."""
+    length = sum(map(len, waves))
+    placed = [
+        (number * length / len(wave) + chance.uniform(-far, far), message)
+        for wave in waves
+        for number, message in enumerate(wave)
+    ]
+    placed += [
+        (place + chance.uniform(0, far), message)
+        for place, message in placed
+        if chance.random() < _TWICE
+    ]
+    return [message for _, message in sorted(placed, key=lambda one: one[0])]
 
 
 @dataclass(slots=True)
