@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
@@ -22,6 +23,7 @@ from services.cli.console import (
     settings,
     table,
 )
+from services.cli.papers import language_named, write_invoice
 from services.invoicing import store as invoicing
 from services.provisioning import store as provisioning
 from services.wallet import store as wallet
@@ -333,6 +335,13 @@ def show(
             help="For an invoice: derive each line again; exit 1 if one can't be.",
         ),
     ] = False,
+    pdf: Annotated[
+        Path | None, typer.Option(help="For an invoice: write it to this file as PDF.")
+    ] = None,
+    ubl: Annotated[
+        Path | None, typer.Option(help="For an invoice: write it to this file as UBL 2.1.")
+    ] = None,
+    language: Annotated[str, typer.Option(help="Of a PDF: en or vi.")] = "en",
     as_json: Json = False,
 ) -> None:
     """Show one thing with all that belongs to it, or a list page by page.
@@ -342,6 +351,7 @@ def show(
       cloudtill show order ord-1
       cloudtill show invoice 2026A-0000001 --json
       cloudtill show invoice 2026A-0000001 --explain
+      cloudtill show invoice 2026A-0000001 --pdf invoice.pdf --language vi
       cloudtill show payments acc-1 --limit 50
       cloudtill show usage acc-1 --period 2026-10
       cloudtill show run 2026-10
@@ -353,6 +363,11 @@ def show(
         raise Failure(f"--page: {what} has no pages; {', '.join(_PAGED)} have", code=2)
     if period is not None and what != "usage":
         raise Failure("--period is for usage", code=2)
+    if pdf or ubl:
+        if what != "invoice":
+            raise Failure("--pdf and --ubl are for an invoice", code=2)
+        finish(write_invoice(id_, pdf, ubl, language_named(language)))
+        return
     if explain:
         if what != "invoice":
             raise Failure("--explain is for an invoice", code=2)

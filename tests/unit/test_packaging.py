@@ -47,6 +47,12 @@ def test_the_wheel_holds_every_module_and_every_statement(in_wheel: set[str]) ->
     assert "shared/schema/0001_messaging.sql" in in_wheel
 
 
+def test_the_wheel_holds_what_documents_are_made_of(in_wheel: set[str]) -> None:
+    for suffix in (".typ", ".ttf", "OFL.txt"):
+        assert _files(suffix)
+        assert _files(suffix) <= in_wheel
+
+
 def test_services_and_shared_are_ours() -> None:
     assert Path(services.__file__ or "").parent == ROOT / "services"
     assert Path(shared.__file__ or "").parent == ROOT / "shared"

@@ -1,5 +1,6 @@
 """What support sees of a house that has played everything."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -96,6 +97,44 @@ def test_each_line_of_every_invoice_is_derived_again_in_words(cloudtill: Cloudti
         assert len(answer.json["explanations"]) == len(answer.json["lines"]) > 0
         kinds.add(invoice["kind"])
     assert kinds >= {"prepaid", "usage"}
+
+
+def test_every_invoice_can_be_written_as_pdf_and_as_ubl(
+    cloudtill: Cloudtill, tmp_path: Path
+) -> None:
+    numbers = [
+        one["number"]
+        for account in ("an", "chi")
+        for one in cloudtill("show", "invoices", account, "--json").json["invoices"]
+    ]
+    assert len(numbers) > 3
+    for number in numbers:
+        pdf, ubl = tmp_path / f"{number}.pdf", tmp_path / f"{number}.xml"
+        answer = cloudtill(
+            *("show", "invoice", number, "--pdf", str(pdf), "--ubl", str(ubl)),
+            *("--language", "vi"),
+        )
+        assert answer.code == 0, answer.err
+        assert pdf.read_bytes().startswith(b"%PDF-")
+        assert f"<cbc:ID>{number}</cbc:ID>" in ubl.read_text()
+
+
+def test_a_paid_invoice_is_written_as_paid(cloudtill: Cloudtill, tmp_path: Path) -> None:
+    ubl = tmp_path / "invoice.xml"
+    (invoice, *_) = cloudtill("show", "order", "ord-two", "--json").json["invoices"]
+    cloudtill("show", "invoice", invoice["invoice_id"], "--ubl", str(ubl))
+    assert '<cbc:PrepaidAmount currencyID="VND">180000</cbc:PrepaidAmount>' in ubl.read_text()
+    assert '<cbc:PayableAmount currencyID="VND">0</cbc:PayableAmount>' in ubl.read_text()
+
+
+def test_a_document_that_there_is_not_is_said_in_one_line(
+    cloudtill: Cloudtill, tmp_path: Path
+) -> None:
+    path = str(tmp_path / "invoice.pdf")
+    assert "no invoice nobody" in cloudtill("show", "invoice", "nobody", "--pdf", path).complaint
+    assert "are for an invoice" in cloudtill("show", "account", "an", "--pdf", path).complaint
+    answer = cloudtill("show", "invoice", "nobody", "--pdf", path, "--language", "fr")
+    assert (answer.code, "none of en, vi" in answer.complaint) == (2, True)
 
 
 def test_only_invoices_are_explained(cloudtill: Cloudtill) -> None:
