@@ -6,6 +6,14 @@ from typing import Final
 _LONGEST: Final = 64
 
 
+def numbered_id(kind: str, number: int, *parts: str) -> str:
+    """An id for the `number`-th of what `parts` name together: `hold:00000002:9f…`, at most 64
+    characters. Those of the same parts sort as their numbers do.
+    """
+    text = "\n".join(parts)
+    return f"{kind}:{number:08d}:{blake2b(text.encode(), digest_size=16).hexdigest()}"
+
+
 def derived_id(kind: str, *parts: str) -> str:
     """An id of at most 64 characters for what `parts` name together: `payment-ord-1`.
 

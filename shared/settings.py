@@ -33,6 +33,9 @@ class Settings(EnvironmentSettings):
     invoice_due_days: int = Field(
         15, ge=0, description="Days until an invoice is due (domain 3.4)."
     )
+    hold_days: int = Field(
+        3, ge=1, le=31, description="Days of estimated cost that are held beyond what use has cost."
+    )
     run_width: int = Field(
         8, ge=1, le=100, description="Ranges of accounts of a month's run in hand at once."
     )

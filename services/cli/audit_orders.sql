@@ -76,7 +76,7 @@ where v.kind = 'prepaid'
 -- 11.5 No accepted order stands still: it waits for a gateway, a product team, or a message.
 select o.order_id as id, o.state as detail, o.recorded_at as since, o.correlation_id
 from billing.purchase_order o
-where o.state in ('awaiting_payment', 'provisioning')
+where o.state in ('awaiting_payment', 'awaiting_hold', 'provisioning')
   and not exists (
       select from billing.payment p join billing.gateway_request g using (payment_id)
       where p.order_id = o.order_id and g.open

@@ -10,7 +10,7 @@ from shared.environment import EnvironmentSettings
 
 
 class InvoicingSettings(EnvironmentSettings):
-    """Limits of reports of metered use (domain 8)."""
+    """Limits of reports of metered use, and of shortage of credit for holds (domain 8)."""
 
     model_config = SettingsConfigDict(
         env_prefix="CLOUDTILL_INVOICING_", frozen=True, extra="ignore", hide_input_in_errors=True
@@ -24,6 +24,13 @@ class InvoicingSettings(EnvironmentSettings):
     )
     usage_wait_days: int = Field(
         7, ge=0, le=60, description="How long a report may wait for its resource to be known."
+    )
+
+    hold_short_days: int = Field(
+        3,
+        ge=1,
+        le=60,
+        description="Days after which a resource is suspended whose hold lacks credit.",
     )
 
     @property

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 TransferKind = Literal["top_up", "refund", "charge", "grant", "expiry"]
 WalletKind = Literal["credit", "poc"]
-HoldDecision = Literal["held", "released", "declined", "superseded"]
+HoldDecision = Literal["held", "released", "declined", "superseded", "captured"]
 
 
 class WalletKey(NamedTuple):
@@ -52,7 +52,8 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """A command to take an amount, all or nothing unless `as_far_as_possible`."""
+    """A command to take an amount, all or nothing unless `as_far_as_possible`; with a hold, out of
+    that first. `change_id` is then the hold's change."""
 
     charge_id: str
     key: WalletKey
@@ -60,6 +61,8 @@ class Charge:
     reason: str
     at: datetime
     as_far_as_possible: bool
+    hold_id: str | None = None
+    change_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +74,50 @@ class Declined:
 
 
 def decide_charges(
-    charges: Iterable[Charge], wallets: Mapping[WalletKey, Wallet]
-) -> tuple[list[Transfer], list[Declined]]:
-    """Grant charges in their order, each as far as the available credit reaches (domain 2.2).
+    charges: Iterable[Charge],
+    wallets: Mapping[WalletKey, Wallet],
+    holds: Mapping[str, "Hold"] | None = None,
+) -> tuple[list[Transfer], list[Declined], list["DecidedChange"]]:
+    """Grant charges in their order, each as far as the available credit reaches (domain 2.2), and
+    before that the hold that it names (domain 8).
 
     Args:
         charges: commands whose wallets are all in `wallets`.
         wallets: the locked wallets.
+        holds: the locked holds that charges name, as far as they exist.
+
+    Returns:
+        What is taken; what there was not enough for; and what that left of holds.
     """
     available = {key: wallet.available for key, wallet in wallets.items()}
+    held = {key: wallet.held for key, wallet in wallets.items()}
+    current = dict(holds or {})
     granted: list[Transfer] = []
     declined: list[Declined] = []
+    captured: list[DecidedChange] = []
     for charge in charges:
-        left = available[charge.key]
+        hold = current.get(charge.hold_id or "")
+        reserved = hold.amount if hold else 0
+        left = available[charge.key] + reserved
         amount = min(charge.amount, left) if charge.as_far_as_possible else charge.amount
         if amount > left or amount == 0:
-            declined.append(Declined(charge, left))
+            declined.append(Declined(charge, available[charge.key]))
             continue
-        available[charge.key] = left - amount
+        from_hold = min(amount, reserved)
+        available[charge.key] -= amount - from_hold
+        if hold is not None and charge.change_id is not None:
+            held[charge.key] -= from_hold
+            change = HoldChange(
+                charge.change_id,
+                hold.hold_id,
+                hold.account_id,
+                reserved - from_hold,
+                charge.reason,
+                charge.at,
+            )
+            current[hold.hold_id] = hold.after(change)
+            balance = wallets[charge.key].balance
+            captured.append(DecidedChange(change, "captured", reserved, balance, held[charge.key]))
         granted.append(
             Transfer(
                 kind="charge",
@@ -101,7 +130,7 @@ def decide_charges(
                 at=charge.at,
             )
         )
-    return granted, declined
+    return granted, declined, captured
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +142,11 @@ class Hold:
     amount: int
     change_id: str
     changed_at: datetime
+
+    def after(self, change: "HoldChange") -> "Hold":
+        """With a change's amount; what is older than either has nothing to say any more."""
+        at, change_id = max((self.changed_at, self.change_id), (change.at, change.change_id))
+        return Hold(self.hold_id, self.account_id, change.amount, change_id, at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,3 +215,11 @@ def decide_hold_changes(
         decided.append(DecidedChange(change, decision, freed, balance, held[change.key]))
     changed = [hold for hold_id, hold in current.items() if holds.get(hold_id) != hold]
     return decided, changed
+
+
+def holds_after(holds: Mapping[str, Hold], decided: Iterable[DecidedChange]) -> list[Hold]:
+    """The holds that decided changes leave, each once."""
+    current = dict(holds)
+    for one in decided:
+        current[one.change.hold_id] = current[one.change.hold_id].after(one.change)
+    return [hold for hold_id, hold in current.items() if holds[hold_id] != hold]

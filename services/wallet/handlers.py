@@ -118,6 +118,8 @@ async def wallet_charge(charges: Sequence[WalletCharge], db: Connection) -> list
     wallets = await store.lock_wallets(
         db, [WalletKey(charge.account_id, charge.wallet) for charge in charges]
     )
+    named = [charge.hold_id for charge in charges if charge.hold_id is not None]
+    holds = await store.lock_holds(db, named) if named else {}
     known = await store.find_decided_charges(db, [charge.charge_id for charge in charges])
     said: list[Said] = []
     causes: dict[str, WalletCharge] = {}
@@ -125,6 +127,8 @@ async def wallet_charge(charges: Sequence[WalletCharge], db: Connection) -> list
         first = causes.get(charge.charge_id)
         if WalletKey(charge.account_id, charge.wallet) not in wallets:
             said.append(NotYet(charge, "unknown_wallet"))
+        elif (hold := holds.get(charge.hold_id or "")) and hold.account_id != charge.account_id:
+            said.append(_reused(charge, "hold", hold.hold_id))
         elif earlier := known.get(charge.charge_id):
             if not _may_be(charge, earlier):
                 said.append(_reused(charge, "charge", charge.charge_id))
@@ -132,7 +136,7 @@ async def wallet_charge(charges: Sequence[WalletCharge], db: Connection) -> list
             causes[charge.charge_id] = charge
         elif _content(first) != _content(charge):
             said.append(_reused(charge, "charge", charge.charge_id))
-    granted, declined = domain.decide_charges(
+    granted, declined, captured = domain.decide_charges(
         (
             Charge(
                 charge_id=charge.charge_id,
@@ -141,11 +145,17 @@ async def wallet_charge(charges: Sequence[WalletCharge], db: Connection) -> list
                 reason=charge.reason,
                 at=charge.time,
                 as_far_as_possible=charge.as_far_as_possible,
+                hold_id=charge.hold_id,
+                change_id=charge.change_id,
             )
             for charge in causes.values()
         ),
         wallets,
+        holds,
     )
+    # what is captured is free for the one moment until the same transaction has taken it
+    await store.save_holds(db, domain.holds_after(holds, captured))
+    await store.append_hold_changes(db, captured)
     posted = await store.append_transfers(db, granted)
     await store.append_declined_charges(db, declined)
     debited = [_told(WalletDebited, one, causes[one.transfer.transfer_id]) for one in posted]
@@ -215,8 +225,9 @@ async def _credit(
     return said + [_told(WalletCredited, one, causes[one.transfer.transfer_id]) for one in posted]
 
 
-def _content(charge: WalletCharge) -> tuple[str, str, int, bool]:
-    return charge.account_id, charge.wallet, charge.amount, charge.as_far_as_possible
+def _content(charge: WalletCharge) -> tuple[str, str, int, bool, str | None]:
+    as_far = charge.as_far_as_possible
+    return charge.account_id, charge.wallet, charge.amount, as_far, charge.hold_id
 
 
 def _may_be(charge: WalletCharge, earlier: DecidedCharge) -> bool:

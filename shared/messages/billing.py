@@ -158,7 +158,7 @@ class AccountSwitchRefused(Message):
 
 class PaymentCollect(Message):
     """Take the money for an invoice: a command of invoicing, which billing answers with
-    `payment.confirmed` or `payment.failed`."""
+    `payment.confirmed` or `payment.failed`. With `hold_id` what is held under it pays first."""
 
     type: ClassVar[str] = "payment.collect"
     source: ClassVar[str] = "/cloudtill/invoicing"
@@ -169,6 +169,8 @@ class PaymentCollect(Message):
     amount: PositiveAmount
     method: PaymentMethod
     as_far_as_possible: bool = False
+    hold_id: Id | None = None
+    change_id: Id | None = None
 
 
 class RenewalsDue(Message):

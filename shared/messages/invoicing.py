@@ -160,6 +160,16 @@ class InvoicePaymentsDue(Message):
     next_account: str | None = None
 
 
+class HoldsDue(Message):
+    """Set the holds of a range of accounts for the time of the message (domain 8)."""
+
+    type: ClassVar[str] = "holds.due"
+    source: ClassVar[str] = _SOURCE
+
+    first_account: str
+    next_account: str | None = None
+
+
 class MonthRangeClosed(Message):
     """One range of accounts of a month's run is done: invoicing looks whether all are."""
 

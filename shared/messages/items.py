@@ -63,7 +63,8 @@ class PricedItem(Model):
     """One item of an order with its price (domain 6).
 
     `amount` is what is paid for it, VAT included: the gross of its lines less `discount`, the
-    item's share of a coupon. Below 0 it is paid back. A postpaid item has no lines yet.
+    item's share of a coupon. Below 0 it is paid back. A postpaid item has no lines yet. `held` is
+    the credit held for a use-priced resource of a prepaid user when it is created (domain 8).
     """
 
     item_id: Id
@@ -84,6 +85,7 @@ class PricedItem(Model):
     ends_at: Time | None = None
     days: Days | None = None
     auto_renew_months: Annotated[int, Field(strict=True, gt=0, le=36)] | None = None
+    held: Amount | None = None
 
 
 InvoiceStatus = Literal["unpaid", "partially_paid", "paid"]

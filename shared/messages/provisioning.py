@@ -114,6 +114,30 @@ class ProvisioningFailed(Message):
     reason: Name
 
 
+class ResourceSuspendRequested(Message):
+    """Suspend a running resource: a command of invoicing, where credit has been short for its hold
+    for too long (domain 8). Provisioning tells `resource.suspended`."""
+
+    type: ClassVar[str] = "resource.suspend_requested"
+    source: ClassVar[str] = "/cloudtill/invoicing"
+
+    resource_id: Id
+    account_id: Id
+    reason: Literal["hold_short"]
+
+
+class ResourceResumeRequested(Message):
+    """Bring back a resource that was suspended for want of credit for its hold; provisioning tells
+    `resource.started`."""
+
+    type: ClassVar[str] = "resource.resume_requested"
+    source: ClassVar[str] = "/cloudtill/invoicing"
+
+    resource_id: Id
+    account_id: Id
+    reason: Literal["hold_short"]
+
+
 class ResourcesDue(Message):
     """More resources were due by this time than one transaction takes: go on with the rest."""
 

@@ -1,6 +1,8 @@
 """The wallet's commands, and what it answers. Each command has an id of its own."""
 
-from typing import ClassVar
+from typing import ClassVar, Self
+
+from pydantic import model_validator
 
 from shared.messages.model import Amount, Id, Message, PositiveAmount, WalletKind
 
@@ -8,7 +10,11 @@ _SOURCE = "/cloudtill/wallet"
 
 
 class WalletCharge(Message):
-    """Take this amount, or, with `as_far_as_possible`, what is available of it."""
+    """Take this amount, or, with `as_far_as_possible`, what is available of it.
+
+    With `hold_id` the credit held under it is taken first, and then what is available (domain 8):
+    the hold is what it was less that, and `change_id` names this change of it.
+    """
 
     type: ClassVar[str] = "wallet.charge"
     source: ClassVar[str] = "/cloudtill/billing"
@@ -19,6 +25,16 @@ class WalletCharge(Message):
     amount: PositiveAmount
     reason: Id
     as_far_as_possible: bool = False
+    hold_id: Id | None = None
+    change_id: Id | None = None
+
+    @model_validator(mode="after")
+    def _change_has_a_hold(self) -> Self:
+        if (self.hold_id is None) != (self.change_id is None):
+            raise ValueError("a charge from a hold has both hold_id and change_id")
+        if self.hold_id is not None and self.wallet != "credit":
+            raise ValueError("only credit is held")
+        return self
 
 
 class WalletHold(Message):
@@ -88,7 +104,6 @@ class WalletHeld(_WalletEvent):
 
     type: ClassVar[str] = "wallet.held"
     source: ClassVar[str] = _SOURCE
-    must_arrive: ClassVar[bool] = False
 
 
 class WalletReleased(_WalletEvent):

@@ -269,7 +269,7 @@ class Site:
                     " where concluded_at is null"
                 )
             ]
-        open_states = ("awaiting_payment", "provisioning")
+        open_states = ("awaiting_payment", "awaiting_hold", "provisioning")
         unconcluded = {one: states.get(one) for one in placed if states.get(one) is None}
         unconcluded |= {one: state for one, state in states.items() if state in open_states}
         assert not unconcluded, f"{len(unconcluded)} orders: {dict(list(unconcluded.items())[:5])}"

@@ -26,7 +26,11 @@ class DiscountKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ProductVersion:
-    """A product's policy from a date on. `vat_rate` is a share of 1."""
+    """A product's policy from a date on. `vat_rate` is a share of 1.
+
+    A use-priced one is paid after it was used by prepaid users too, against a hold (domain 8); what
+    is used of `metered_skus` is only known by reports.
+    """
 
     product: str
     effective_from: datetime
@@ -38,6 +42,8 @@ class ProductVersion:
     trash_days: int
     renew_attempt_days: tuple[int, ...]
     actions: tuple[Action, ...]
+    use_priced: bool = False
+    metered_skus: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

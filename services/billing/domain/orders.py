@@ -8,7 +8,7 @@ from services.billing.domain import coupons
 from services.billing.domain.catalogue import Catalogue
 from services.billing.domain.coupons import Coupon
 from services.billing.domain.pricing import totals
-from services.billing.domain.purchases import PRICES, STATES_FOR, Account, Purchase
+from services.billing.domain.purchases import HOLD_DAYS, PRICES, STATES_FOR, Account, Purchase
 from services.billing.domain.rejection import Rejection
 from services.billing.domain.resources import Resource
 from shared.messages.items import PricedItem
@@ -32,6 +32,11 @@ class Accepted:
     to_pay: int
     payment_method: PaymentMethod | None
 
+    @property
+    def to_hold(self) -> tuple[PricedItem, ...]:
+        """The items for which credit is to be held before they are provisioned (domain 8)."""
+        return tuple(item for item in self.items if item.held)
+
 
 @dataclass(slots=True)
 class Desk:
@@ -43,6 +48,8 @@ class Desk:
     catalogue: Catalogue
     resources: Mapping[str, Resource]
     coupons: dict[str, Coupon]
+    hold_days: int = HOLD_DAYS
+    """Days of estimated cost that are held for what is used first."""
     taken: set[str] = field(default_factory=set)
     """Resources that an order of this group creates or keeps busy."""
 
@@ -77,6 +84,8 @@ def _decide(order: OrderPlaced, desk: Desk) -> Accepted | Rejection:
     items = _priced(order, account, desk)
     if isinstance(items, Rejection):
         return items
+    if (refusal := _refused_hold(order, items)) is not None:
+        return refusal
     if order.coupon is not None:
         items = _discounted(order, items, desk.coupons.get(order.coupon))
         if isinstance(items, Rejection):
@@ -91,6 +100,22 @@ def _decide(order: OrderPlaced, desk: Desk) -> Accepted | Rejection:
         to_pay=to_pay,
         payment_method=(order.payment_method or "credit") if to_pay else None,
     )
+
+
+def _refused_hold(order: OrderPlaced, items: list[PricedItem]) -> Rejection | None:
+    """Why items can't be held for as they were ordered, or None.
+
+    An order is either paid now or held for: a payment that fails leaves nothing to be held, and a
+    hold that is declined nothing to be paid. A hold is of credit.
+    """
+    held_for = {item.held is not None for item in items}
+    if held_for == {False}:
+        return None
+    if len(held_for) > 1:
+        return Rejection("mixed_billing", "what is paid by use is ordered apart from the rest")
+    if order.payment_method not in (None, "credit"):
+        return Rejection("not_for_use_priced", "what is paid by use is paid from credit")
+    return None
 
 
 def _priced(order: OrderPlaced, account: Account, desk: Desk) -> list[PricedItem] | Rejection:
@@ -139,7 +164,7 @@ def _purchase(
         resource.user_type if resource else "prepaid",
     ):
         return Rejection("not_for_postpaid", f"a postpaid user can't {order.action}")
-    return Purchase(item, order, account, product, resource, desk.catalogue)
+    return Purchase(item, order, account, product, resource, desk.catalogue, desk.hold_days)
 
 
 def _resource(
@@ -152,7 +177,9 @@ def _resource(
         )
     if resource.busy_with is not None or resource_id in desk.taken:
         return Rejection("resource_busy", f"an order for {resource_id} is under way")
-    if resource.state not in STATES_FOR[order.action]:
+    if resource.state not in STATES_FOR[order.action] and not (
+        order.action == "delete" and resource.lacks_hold
+    ):
         return Rejection(
             "wrong_state", f"{resource_id} is {resource.state}: it can't be used to {order.action}"
         )

@@ -14,7 +14,8 @@ LINK_VALIDITY: Final = timedelta(days=3)
 @dataclass(frozen=True, slots=True)
 class Payment:
     """Money asked for, in smallest units. `outcome` is None while it is open; `gateway_amount` is
-    what a gateway was asked for, and `gateway_open` whether that is still expected."""
+    what a gateway was asked for, and `gateway_open` whether that is still expected. A new payment
+    may name the hold that pays first (domain 8)."""
 
     payment_id: str
     account_id: str
@@ -28,6 +29,8 @@ class Payment:
     gateway_amount: int | None = None
     pay_until: datetime | None = None
     gateway_open: bool = False
+    hold_id: str | None = None
+    hold_change_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

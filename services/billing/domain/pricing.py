@@ -151,6 +151,21 @@ def unpriced(
     return None
 
 
+def estimable(
+    components: Sequence[Component], product: ProductVersion, buyer: Buyer, catalogue: Catalogue
+) -> tuple[Component, ...]:
+    """The parts of a configuration that cost by the time for which it runs. What a meter reports,
+    and what is priced by the unit, has no estimate before anything is known of it (domain 8)."""
+
+    def by_time(component: Component) -> bool:
+        price = catalogue.find_price(
+            PriceKey(product.product, component.sku, buyer.currency), buyer.at
+        )
+        return component.sku not in product.metered_skus and (price is None or price.per != "unit")
+
+    return tuple(component for component in components if by_time(component))
+
+
 def unknown_sku(product: str, sku: str, currency: str) -> Rejection:
     """A component that nobody has priced."""
     return Rejection(

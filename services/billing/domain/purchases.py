@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from services.billing.domain import terms
 from services.billing.domain.catalogue import Catalogue, ProductVersion
-from services.billing.domain.pricing import Buyer, lines_for, totals, unpriced
+from services.billing.domain.pricing import Buyer, estimable, lines_for, totals, unpriced
 from services.billing.domain.rejection import Rejection
 from services.billing.domain.resources import Resource, ResourceState
 from shared.messages.items import Component, InvoiceLine, PricedItem
@@ -17,6 +17,8 @@ from shared.messages.upstream import OrderItem, OrderPlaced
 from shared.money import MAX_AMOUNT
 from shared.periods import MINUTES_PER_DAY, minutes_between
 
+HOLD_DAYS: Final = 3
+"""Days of estimated cost that are held when a use-priced resource is created (domain 8)."""
 _END_OF_TIME: Final = datetime(2099, 12, 31, tzinfo=UTC)
 GRACE: Final = timedelta(days=30)
 """How long after its end a resource can be renewed by hand under the `grace` policy (domain 7)."""
@@ -52,6 +54,7 @@ class Purchase:
     product: ProductVersion
     resource: Resource | None
     catalogue: Catalogue
+    hold_days: int = HOLD_DAYS
 
     @property
     def at(self) -> datetime:
@@ -100,19 +103,50 @@ class Purchase:
         """A line for each component, at today's prices."""
         return lines_for(components, minutes, self.product, self.buyer, self.catalogue)
 
-    def used_first(self, components: tuple[Component, ...]) -> PricedItem | Rejection:
-        """Postpaid: priced at the month's end, so all of it must have a price."""
+    def used_first(
+        self, components: tuple[Component, ...], held: int | None = None
+    ) -> PricedItem | Rejection:
+        """Postpaid: priced at the month's end, so all of it must have a price.
+
+        Args:
+            components: the configuration.
+            held: credit that is held for it, in smallest units; None where nothing is to be.
+        """
         missing = unpriced(components, self.product.product, self.buyer, self.catalogue)
-        return missing or self.priced("postpaid", components=components)
+        return missing or self.priced("postpaid", components=components, held=held)
 
 
 def _create(purchase: Purchase) -> PricedItem | Rejection:
     components, months = purchase.item.components or (), purchase.item.auto_renew_months
     if purchase.account.user_type == "postpaid":
         return purchase.used_first(components)
+    if purchase.product.use_priced:
+        return _used_against_hold(purchase, components)
     if months is not None and "renew" not in purchase.product.actions:
         return Rejection("action_not_allowed", f"{purchase.product.product} can't be renewed")
     return _for_a_term(purchase, components, purchase.at, auto_renew_months=months)
+
+
+def _used_against_hold(
+    purchase: Purchase, components: tuple[Component, ...]
+) -> PricedItem | Rejection:
+    """A use-priced resource is paid by the month's invoice, whoever orders it (domain 6, 8): it has
+    no term, and credit is held for what it is estimated to cost in its first days."""
+    item = purchase.item
+    if item.days or item.ends_at or item.auto_renew_months:
+        return Rejection(
+            "not_for_use_priced", f"{purchase.product.product} is paid by use: it has no term"
+        )
+    lines = purchase.lines(
+        estimable(components, purchase.product, purchase.buyer, purchase.catalogue),
+        purchase.hold_days * MINUTES_PER_DAY,
+    )
+    if isinstance(lines, Rejection):
+        return lines
+    held = totals(lines).gross
+    if held > MAX_AMOUNT:
+        return Rejection("amount_too_large", f"{item.item_id} would have {held} held")
+    return purchase.used_first(components, held)
 
 
 def _recover(purchase: Purchase) -> PricedItem | Rejection:

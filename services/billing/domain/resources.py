@@ -58,6 +58,12 @@ class Resource:
     renewal: Renewal = Renewal()
     pieces: tuple[TermPiece, ...] = ()
 
+    @property
+    def lacks_hold(self) -> bool:
+        """Whether it is suspended because credit was short for its hold: it is in use, and can be
+        deleted (domain 8)."""
+        return self.state == "suspended" and self.user_type == "postpaid" and not self.in_trash
+
     def ends_by_grace(self, product: ProductVersion) -> bool:
         """Whether it works on for a while after its end, and can be renewed until its release.
 
@@ -103,7 +109,10 @@ def after(resource: Resource, event: ResourceEvent, catalogue: Catalogue) -> Cha
 
 
 def _in_trash(resource: Resource, event: ResourceEvent, catalogue: Catalogue) -> bool:
-    """Whether a suspended resource can be recovered; one that ended by grace can be renewed."""
+    """Whether a suspended resource can be recovered; one that ended by grace can be renewed, and
+    one whose hold lacks credit comes back by itself."""
+    if isinstance(event, ResourceSuspended) and event.because_of == "hold_short":
+        return False
     if not isinstance(event, ResourceSuspended) or event.because_of != "expired":
         return True
     in_force = catalogue.find_product(resource.product, event.ends_at or event.at)

@@ -12,6 +12,7 @@ from services.billing.handlers.catalogue import (
     product_published,
 )
 from services.billing.handlers.gateway import gateway_payment_failed, gateway_payment_succeeded
+from services.billing.handlers.holds import answered
 from services.billing.handlers.orders import order_placed
 from services.billing.handlers.payments import (
     invoice_paid,
@@ -56,7 +57,7 @@ from shared.messages.upstream import (
     ProductPublished,
     ResourceAutoRenewSet,
 )
-from shared.messages.wallet import WalletCredited, WalletDebited, WalletDeclined
+from shared.messages.wallet import WalletCredited, WalletDebited, WalletDeclined, WalletHeld
 from shared.service import Handlers
 
 HANDLERS: Handlers = {
@@ -81,6 +82,7 @@ HANDLERS: Handlers = {
     ResourceConverted: resource_changed,
     WalletDebited: wallet_debited,
     WalletDeclined: wallet_declined,
+    WalletHeld: answered,
     WalletCredited: wallet_credited,
     GatewayPaymentSucceeded: gateway_payment_succeeded,
     GatewayPaymentFailed: gateway_payment_failed,

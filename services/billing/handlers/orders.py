@@ -8,7 +8,7 @@ from services.billing.domain.orders import Accepted, Desk
 from services.billing.domain.payments import Payment
 from services.billing.domain.rejection import Rejection
 from services.billing.domain.resources import Resource
-from services.billing.handlers import payments, renewals
+from services.billing.handlers import holds, payments, renewals
 from services.billing.handlers.renewals import Decision
 from services.billing.store import accounts, catalogue, orders, resources
 from services.billing.store.orders import Decided
@@ -17,6 +17,7 @@ from shared.ids import derived_id
 from shared.messages import NotYet, Refused, Said
 from shared.messages.billing import OrderConfirmed, OrderRejected
 from shared.messages.upstream import OrderItem, OrderPlaced
+from shared.settings import settings
 from shared.waiting import may_wait
 
 
@@ -39,7 +40,10 @@ async def order_placed(placed: Sequence[OrderPlaced], db: Connection) -> list[Sa
     await _take(accepted, db)
     said += [_rejected(one) for one in decided if isinstance(one.decision, Rejection)]
     said += await renewals.conclude(_concluded(decided), db)
-    said += [_confirmed(order, one) for order, one in accepted if not one.to_pay]
+    said += await holds.ask([(order, one) for order, one in accepted if one.to_hold], db)
+    said += [
+        _confirmed(order, one) for order, one in accepted if not one.to_pay and not one.to_hold
+    ]
     return said + await payments.request(
         [(_payment(order, one), order) for order, one in accepted if one.to_pay], db
     )
@@ -83,6 +87,7 @@ async def _open_desk(placed: Sequence[OrderPlaced], db: Connection) -> Desk:
         coupons=await catalogue.lock_coupons(
             db, {order.coupon for order in placed if order.coupon is not None}
         ),
+        hold_days=settings().hold_days,
     )
 
 

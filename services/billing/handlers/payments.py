@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from services.billing.domain.payments import Payment, PaymentOutcome, pay_until, wallet_of
-from services.billing.handlers import renewals
+from services.billing.handlers import holds, renewals
 from services.billing.handlers.renewals import Decision
 from services.billing.store import accounts, catalogue, orders, resources
 from services.billing.store import payments as store
@@ -80,6 +80,8 @@ def _charge(charge_id: str, payment: Payment, cause: Message) -> WalletCharge:
         amount=payment.amount,
         reason="order" if payment.order_id else "invoice",
         as_far_as_possible=payment.as_far_as_possible,
+        hold_id=payment.hold_id,
+        change_id=payment.hold_change_id,
     ).because(cause, key=charge_id)
 
 
@@ -119,6 +121,8 @@ async def payment_collect(commands: Sequence[PaymentCollect], db: Connection) ->
                     amount=command.amount,
                     currency=account.currency,
                     as_far_as_possible=command.as_far_as_possible,
+                    hold_id=command.hold_id,
+                    hold_change_id=command.change_id,
                 ),
                 command,
             )
@@ -145,8 +149,10 @@ async def wallet_debited(debits: Sequence[WalletDebited], db: Connection) -> lis
 
 
 async def wallet_declined(declines: Sequence[WalletDeclined], db: Connection) -> list[Said]:
-    """End the payments whose charge was declined; top-up-and-pay asks a gateway for the rest."""
-    payments = await _charged(declines, db)
+    """End the payments whose charge was declined; top-up-and-pay asks a gateway for the rest.
+    Orders whose hold was declined come to nothing (domain 8)."""
+    said = await holds.answered([one for one in declines if one.change_id is not None], db)
+    payments = await _charged([one for one in declines if one.change_id is None], db)
     short: list[tuple[Payment, WalletDeclined]] = []
     failed: list[Failure] = []
     for decline in {decline.reference: decline for decline in declines}.values():
@@ -160,7 +166,8 @@ async def wallet_declined(declines: Sequence[WalletDeclined], db: Connection) ->
         else:
             failed.append(Failure(payment, "insufficient_credit", decline, decline.time))
     await store.append_gateway_requests(db, [payment for payment, _ in short])
-    return [_requested(payment, decline) for payment, decline in short] + await fail(failed, db)
+    said += [_requested(payment, decline) for payment, decline in short]
+    return said + await fail(failed, db)
 
 
 async def _charged(

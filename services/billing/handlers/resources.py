@@ -8,6 +8,7 @@ from services.billing.domain import renewals
 from services.billing.domain.refunds import Refund, wallet_for
 from services.billing.domain.resources import Change, Resource, after
 from services.billing.domain.terms import TermPiece
+from services.billing.handlers import holds
 from services.billing.handlers.renewals import renewal_hour
 from services.billing.store import catalogue, orders
 from services.billing.store import resources as store
@@ -143,7 +144,8 @@ async def _conclude(
 
 
 async def provisioning_failed(failures: Sequence[ProvisioningFailed], db: Connection) -> list[Said]:
-    """Give back as credit what was paid for the items that failed (domain 2.5)."""
+    """Give back as credit what was paid for the items that failed (domain 2.5), and free what was
+    held for them (domain 8)."""
     await store.lock_resources(db, [failure.resource_id for failure in failures])
     held = await orders.lock_orders(db, [failure.order_id for failure in failures])
     by_item = {(one.order_id, one.item_id): one for one in failures if one.order_id in held}
@@ -175,6 +177,7 @@ async def provisioning_failed(failures: Sequence[ProvisioningFailed], db: Connec
     ]
     await orders.append_refunds(db, refunds)
     said += [_refund(refund, failed[refund.order_id, refund.item_id]) for refund in refunds]
+    said += await holds.let_go(failed, db)
     said += [_failure_notice(one, costs[key]) for key, one in failed.items()]
     return said
 

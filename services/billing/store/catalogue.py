@@ -39,6 +39,8 @@ async def save_products(db: Connection, products: Iterable[ProductPublished]) ->
                     **one.model_dump(mode="json", include=set(ProductVersion.__annotations__)),
                     "effective_from": effective_from.isoformat(),
                     "published_at": one.time.isoformat(),
+                    "use_priced": one.is_use_priced,
+                    "metered_skus": sorted({meter.sku for meter in (one.meters or {}).values()}),
                 }
                 for (_, effective_from), one in latest.items()
             ]
@@ -120,6 +122,8 @@ async def find_catalogue(
                 trash_days=row["trash_days"],
                 renew_attempt_days=tuple(row["renew_attempt_days"]),
                 actions=tuple(row["actions"]),
+                use_priced=row["use_priced"],
+                metered_skus=tuple(row["metered_skus"]),
             )
         )
     prices: defaultdict[PriceKey, list[Price]] = defaultdict(list)

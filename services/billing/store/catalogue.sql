@@ -1,19 +1,22 @@
 -- name: save_products
 -- Policies, each from a date on; what was published later for the same date counts.
 insert into product_version (product, effective_from, published_at, name, vat_rate, vat_included,
-                             refundable, expiry_policy, trash_days, renew_attempt_days, actions)
+                             refundable, expiry_policy, trash_days, renew_attempt_days, actions,
+                             use_priced, metered_skus)
 select product, effective_from, published_at, name, vat_rate, vat_included, refundable,
-       expiry_policy, trash_days, renew_attempt_days, actions
+       expiry_policy, trash_days, renew_attempt_days, actions, use_priced, metered_skus
 from jsonb_to_recordset($1::jsonb)
     as t (product text, effective_from timestamptz, published_at timestamptz, name text,
           vat_rate numeric, vat_included boolean, refundable boolean, expiry_policy text,
-          trash_days integer, renew_attempt_days integer[], actions text[])
+          trash_days integer, renew_attempt_days integer[], actions text[], use_priced boolean,
+          metered_skus text[])
 order by product, effective_from
 on conflict (product, effective_from) do update
 set published_at = excluded.published_at, name = excluded.name, vat_rate = excluded.vat_rate,
     vat_included = excluded.vat_included, refundable = excluded.refundable,
     expiry_policy = excluded.expiry_policy, trash_days = excluded.trash_days,
-    renew_attempt_days = excluded.renew_attempt_days, actions = excluded.actions
+    renew_attempt_days = excluded.renew_attempt_days, actions = excluded.actions,
+    use_priced = excluded.use_priced, metered_skus = excluded.metered_skus
 where excluded.published_at >= product_version.published_at;
 
 -- name: save_prices
@@ -53,7 +56,7 @@ where excluded.published_at >= coupon.published_at;
 -- name: find_products
 -- All versions of these products.
 select product, effective_from, name, vat_rate, vat_included, refundable, expiry_policy,
-       trash_days, renew_attempt_days, actions
+       trash_days, renew_attempt_days, actions, use_priced, metered_skus
 from product_version where product = any($1::text[]);
 
 -- name: find_prices

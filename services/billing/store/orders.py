@@ -99,7 +99,9 @@ async def append_orders(db: Connection, decided: Sequence[Decided]) -> None:
 def _state(decision: Accepted | Rejection) -> str:
     if isinstance(decision, Rejection):
         return "rejected"
-    return "awaiting_payment" if decision.to_pay else "provisioning"
+    if decision.to_pay:
+        return "awaiting_payment"
+    return "awaiting_hold" if decision.to_hold else "provisioning"
 
 
 async def find_items(db: Connection, order_ids: Collection[str]) -> dict[str, str]:

@@ -32,15 +32,15 @@ group by order_id;
 select resource_id, order_id from order_item where order_id = any($1::text[]) order by resource_id;
 
 -- name: begin_provisioning
--- Orders that were paid.
+-- Orders that were paid, or for which credit is held.
 update purchase_order set state = 'provisioning'
-where order_id = any($1::text[]) and state = 'awaiting_payment';
+where order_id = any($1::text[]) and state in ('awaiting_payment', 'awaiting_hold');
 
 -- name: cancel_orders
--- Orders that were not paid.
+-- Orders that were not paid, or for which there was not enough credit to hold.
 update purchase_order o set state = 'cancelled', reason = t.reason, concluded_at = t.at
 from unnest($1::text[], $2::text[], $3::timestamptz[]) as t (order_id, reason, at)
-where o.order_id = t.order_id and o.state = 'awaiting_payment';
+where o.order_id = t.order_id and o.state in ('awaiting_payment', 'awaiting_hold');
 
 -- name: lock_orders
 -- Hold orders while their items are concluded, with how they were paid.
