@@ -109,8 +109,13 @@ async def transaction(connections: Pool) -> AsyncIterator[Connection]:
 
 
 def role_of(service: str) -> str:
-    """The Postgres role under which a service works."""
+    """The Postgres role under which a service works: it reads and writes, and owns nothing."""
     return f"cloudtill_{service}"
+
+
+def owner_of(service: str) -> str:
+    """The Postgres role that owns a service's schema and all that is in it."""
+    return f"cloudtill_{service}_owner"
 
 
 async def connect(url: str, *, wait_s: float = 0) -> "asyncpg.Connection[asyncpg.Record]":

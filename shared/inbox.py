@@ -118,14 +118,9 @@ class Days:
     async def _add(self, db: Connection, day: date) -> bool:
         if not await db.fetchval(sql.is_there_room, day, self._at_most):
             return False
-        table = _table(day)
         async with db.transaction():
             if await db.fetchval(sql.add_day, day):
-                await db.execute(f"create table {table} (like inbox including all)")
-                await db.execute(
-                    f"alter table inbox attach partition {table}"
-                    f" for values from ('{day}') to (('{day}'::date + 1))"
-                )
+                await db.execute(sql.open_day, day)
         return True
 
     async def forget_past(self, older_than_days: int) -> list[date]:
@@ -137,7 +132,7 @@ class Days:
                     async with db.transaction():
                         await db.execute("set local lock_timeout = '2s'")
                         if await db.fetchval(sql.forget_day, row["day"]):
-                            await db.execute(f"drop table {_table(row['day'])}")
+                            await db.execute(sql.drop_day, row["day"])
                             dropped.append(row["day"])
                 except asyncpg.LockNotAvailableError:
                     break  # the workers are busy; the next round comes
@@ -147,7 +142,3 @@ class Days:
     def close_all(self) -> None:
         """Look again: another worker may have dropped a partition."""
         self._open.clear()
-
-
-def _table(day: date) -> str:
-    return f"inbox_{day:%Y%m%d}"

@@ -30,6 +30,10 @@ select $1::date between current_date - 366 and current_date + 366
 -- Note that a day is about to have a partition.
 insert into inbox_day (day) values ($1) on conflict do nothing returning day;
 
+-- name: open_day
+-- Make the partition of a day.
+select open_inbox_day($1);
+
 -- name: find_past_days
 -- Days that were opened, and that passed, more than a number of days ago.
 select day from inbox_day
@@ -41,6 +45,10 @@ order by day;
 -- name: forget_day
 -- Leave a mark that a day's messages are no longer known.
 update inbox_day set forgotten_at = now() where day = $1 and forgotten_at is null returning day;
+
+-- name: drop_day
+-- Drop the partition of a day.
+select drop_inbox_day($1);
 
 -- name: reopen_day
 -- Let an operator replay a message of a forgotten day.

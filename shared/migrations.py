@@ -1,4 +1,7 @@
-"""Plain SQL migrations: forward only, one Postgres schema and role a service, checksums kept."""
+"""Plain SQL migrations: forward only, one Postgres schema a service, checksums kept.
+
+Two roles a service: one owns the schema, and nobody logs in to it; the workers' reads and writes.
+"""
 
 import hashlib
 from collections.abc import Sequence
@@ -8,7 +11,7 @@ from importlib.resources.abc import Traversable
 
 import asyncpg
 
-from shared.database import Connection, role_of
+from shared.database import Connection, owner_of, role_of
 
 _LOCK_KEY = 0x636C6F7564  # "cloud": one migration at a time in a database
 
@@ -85,20 +88,19 @@ async def pending(db: Connection, service: str, migrations: Sequence[Migration])
 
 
 async def _prepare(db: Connection, service: str) -> None:
-    """The service's role and schema. A role is shared by all databases of a server."""
-    role = role_of(service)
+    """The service's roles and schema."""
+    owner, role = owner_of(service), role_of(service)
     async with db.transaction():
         await db.execute("select pg_advisory_xact_lock($1)", _LOCK_KEY)
-        if not await db.fetchval("select true from pg_roles where rolname = $1", role):
-            try:
-                async with db.transaction():
-                    await db.execute(f"create role {role} nologin")
-            except (asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
-                pass  # another database of this server was migrated at the same moment
-        if not await db.fetchval("select pg_has_role(current_user, $1, 'member')", role):
-            await db.execute(f"grant {role} to current_user")
+        for one in (owner, role):
+            await _prepare_role(db, one)
         await db.execute("create extension if not exists btree_gist schema public")
-        await db.execute(f"create schema if not exists {service} authorization {role}")
+        await db.execute(f"create schema if not exists {service} authorization {owner}")
+        await _take_from_workers(db, service)
+        await db.execute(f"grant usage on schema {service} to {role}")
+        await db.execute(f"""
+            alter default privileges for role {owner} in schema {service}
+            grant select, insert, update, delete on tables to {role}""")
         await db.execute(f"""
             create table if not exists {service}.migration (
                 name text primary key,
@@ -108,10 +110,34 @@ async def _prepare(db: Connection, service: str) -> None:
         await db.execute(f"grant select on {service}.migration to {role}")
 
 
+async def _prepare_role(db: Connection, role: str) -> None:
+    """Make a role, and be a member of it. A role is shared by all databases of a server."""
+    if not await db.fetchval("select true from pg_roles where rolname = $1", role):
+        try:
+            async with db.transaction():
+                await db.execute(f"create role {role} nologin")
+        except (asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
+            pass  # another database of this server was migrated at the same moment
+    if not await db.fetchval("select pg_has_role(current_user, $1, 'member')", role):
+        await db.execute(f"grant {role} to current_user")
+
+
+async def _take_from_workers(db: Connection, service: str) -> None:
+    """Give the owner what the workers' role owned in databases older than this division."""
+    owner, role = owner_of(service), role_of(service)
+    if await db.fetchval(
+        "select nspowner = $2::text::regrole from pg_namespace where nspname = $1", service, role
+    ):
+        await db.execute(f"reassign owned by {role} to {owner}")
+        await db.execute(
+            f"grant select, insert, update, delete on all tables in schema {service} to {role}"
+        )
+
+
 async def _apply(db: Connection, service: str, migration: Migration) -> None:
     async with db.transaction():
-        await db.execute(f"set local role {role_of(service)}")
-        await db.execute(f"set local search_path to {service}")
+        await db.execute(f"set local role {owner_of(service)}")
+        await db.execute(f"set local search_path to {service}, pg_temp")
         await db.execute(migration.sql)
         await db.execute("reset role")
         await db.execute(

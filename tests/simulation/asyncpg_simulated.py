@@ -16,7 +16,6 @@ _ERRORS: Final = {
     "serialization failure": asyncpg.SerializationError,
     "partition dropped by another worker": asyncpg.CheckViolationError,
 }
-_UNNAMED: Final = ("create table", "alter table")
 _NOTICED_AFTER_S: Final = 0.05
 
 
@@ -105,8 +104,6 @@ class SimulatedConnection:
     async def _done(self, name: str, arguments: tuple[Any, ...], fault: str | None) -> Any:
         if fault in _ERRORS:
             raise _ERRORS[fault](fault)
-        if name in _UNNAMED:
-            return None
         if self._transaction is not None:
             return await getattr(self.database, name)(self._transaction, *arguments)
         alone = self.database.begin()

@@ -27,9 +27,7 @@ async def _open_month(db: Connection, month: str) -> None:
     """
     if await db.fetchval(sql.add_month, month) is None:
         raise PassingTrouble(f"another worker has just opened {month}")
-    table = _table(month)
-    await db.execute(f"create table {table} (like usage_report including all)")
-    await db.execute(f"alter table usage_report attach partition {table} for values in ('{month}')")
+    await db.execute(sql.open_month, month)
 
 
 async def hold_accounts(db: Connection, account_ids: Collection[str]) -> None:
@@ -117,13 +115,8 @@ async def archive_month(db: Connection, month: str) -> str | None:
     """
     if await db.fetchval(sql.close_usage_month, month) is None:
         return None
-    table = _table(month)
-    await db.execute(f"alter table usage_report detach partition {table}")
+    await db.execute(sql.detach_month, month)
     await db.execute(sql.forget_keys, month)
-    return table
-
-
-def _table(month: str) -> str:
     return f"usage_report_{month.replace('-', '')}"
 
 

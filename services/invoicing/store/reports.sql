@@ -6,6 +6,10 @@ select $1 where pg_try_advisory_xact_lock(hashtext('usage_month'), hashtext($1))
 on conflict do nothing
 returning month;
 
+-- name: open_month
+-- Make the partition of a month's reports.
+select open_usage_month($1);
+
 -- name: hold_accounts
 -- Hold accounts, so that no month's run closes them meanwhile.
 select count(*) from (
@@ -132,6 +136,10 @@ where month = $1 and archived_at is null
           select from run r where r.period = u.period and r.completed_at is not null)
   )
 returning month;
+
+-- name: detach_month
+-- Put the partition of an archived month's reports beside the others.
+select detach_usage_month($1);
 
 -- name: forget_keys
 -- Forget which reports of an archived month there were: its month refuses them from now on.

@@ -51,8 +51,7 @@ async def refused(till: Till, statement: str, *arguments: Any) -> str:
     ],
 )
 async def test_what_was_written_of_money_is_only_added_to(till: Till, table: str) -> None:
-    for statement in (f"delete from {table}", f"truncate {table} cascade"):
-        assert "only ever added to" in await refused(till, statement)
+    assert "only ever added to" in await refused(till, f"delete from {table}")
     columns = await till.rows(
         "select column_name from information_schema.columns where table_name = $1"
         " and table_schema = 'billing' limit 1",

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from services.gateways.metrics import CALLBACKS
+from shared.database import connect
 from shared.messages.upstream import GatewayPaymentSucceeded
 from tests.builders import NOON
 from tests.integration.gateways.conftest import Office
@@ -143,16 +144,19 @@ async def test_a_callback_for_a_gateway_that_is_not_installed_is_not_found(
 
 
 async def test_a_callback_that_can_not_be_stored_is_to_come_again(
-    office: Office, stand_in: StandIn
+    office: Office, stand_in: StandIn, database_url: str
 ) -> None:
     order_id = await open_order(office, stand_in, requested())
     stand_in.pay(order_id, NOON + MINUTE)
-    async with office.connections.acquire() as db:
-        await db.execute("alter table outbox rename to elsewhere")
+    db = await connect(database_url)
+    try:
+        await db.execute("alter table gateways.outbox rename to elsewhere")
         try:
             answer = await office.post(stand_in.callback(order_id))
         finally:
-            await db.execute("alter table elsewhere rename to outbox")
+            await db.execute("alter table gateways.elsewhere rename to outbox")
+    finally:
+        await db.close()
     assert answer.json()["return_code"] == 0
     assert await office.fetch("select * from gateway_answer") == []
     assert (await office.post(stand_in.callback(order_id))).json()["return_code"] == 1

@@ -22,7 +22,6 @@ async def test_every_statement_fits_the_schema(office: Office) -> None:
         "update gateway_answer set amount = 1",
         "delete from gateway_answer",
         "update payment set amount = 1",
-        "truncate payment cascade",
         "update gateway_order set url = 'elsewhere'",
         "insert into gateway_answer values ('zalopay', 'x', 'failed', 'y', 5, null, now())",
         "insert into gateway_order values ('simulated', 'x', 'pay-1', 2)",

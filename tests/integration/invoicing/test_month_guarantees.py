@@ -71,7 +71,6 @@ async def test_no_line_and_no_state_is_of_no_invoice(invoicing: Invoicing, state
     "statement",
     [
         "delete from resource",
-        "truncate resource cascade",
         "update resource set resource_id = 'another'",
         "update resource set account_id = 'acc-2'",
         "delete from account",

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from shared.broker import Delivery
-from shared.database import Connection, Pool, pool
+from shared.database import Connection, Pool, connect, owner_of, pool
 from shared.handling import Handling
 from shared.messages import Message, Said
 from shared.messages.upstream import TopUpReceived
@@ -133,7 +133,12 @@ async def room(
     database_url: str, handler: Handler = recording, settings: Settings = QUICK
 ) -> AsyncIterator[Room]:
     """A room in a database of the test's own."""
+    db = await connect(database_url)
+    try:
+        await db.execute(f"""
+            set role {owner_of("wallet")};
+            create table if not exists wallet.done (id text primary key)""")
+    finally:
+        await db.close()
     async with pool(database_url, "wallet", size=4) as connections:
-        async with connections.acquire() as db:
-            await db.execute("create table if not exists done (id text primary key)")
         yield Room(connections, handler, settings)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from services.registry import SCHEMAS
 from shared.database import Connection, connect
 from shared.migrations import Migration, MigrationError, migrate, migrations_of, pending
 from tests.servers import Servers
@@ -82,3 +83,56 @@ async def test_each_service_works_in_its_own_schema_under_its_own_role(db: Conne
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await db.fetch("select * from wallet.wallet")
     assert await db.fetch("select * from billing.outbox") == []
+
+
+async def test_workers_read_and_write_and_can_not_change_what_guards_them(db: Connection) -> None:
+    await migrate(db, "wallet", migrations_of("services.wallet"))
+    await db.execute("set role cloudtill_wallet; set search_path = wallet")
+    await db.execute("delete from outbox; insert into inbox_day values ('2026-11-01')")
+    for forbidden in (
+        "alter table transfer disable trigger all",
+        "alter table wallet drop constraint wallet_check",
+        "drop table outbox",
+        "truncate outbox",
+        "create table mine ()",
+        "create trigger mine before insert on outbox execute function refuse_change()",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await db.execute(forbidden)
+
+
+async def test_what_is_only_added_to_is_not_truncated_either(database_url: str) -> None:
+    db = await connect(database_url)
+    try:
+        tables = await db.fetch(
+            """
+            select c.oid::regclass::text as name,
+                   bool_or(tgtype & 8 > 0) as refuses_deletes,
+                   bool_or(tgtype & 32 > 0) as refuses_truncation,
+                   has_table_privilege('cloudtill_' || nspname, c.oid, 'truncate') as may_truncate
+            from pg_class c
+            join pg_namespace n on n.oid = relnamespace
+            left join pg_trigger t on tgrelid = c.oid
+                and tgfoid in (select oid from pg_proc where proname = 'refuse_change')
+            where nspname = any($1) and relkind in ('r', 'p') and relname <> 'migration'
+            group by c.oid, nspname""",
+            [service.name for service in SCHEMAS],
+        )
+    finally:
+        await db.close()
+    assert [one["name"] for one in tables if one["may_truncate"]] == []
+    only_added_to = [one for one in tables if one["refuses_deletes"]]
+    assert len(only_added_to) > 10
+    assert [one["name"] for one in only_added_to if not one["refuses_truncation"]] == []
+
+
+async def test_what_workers_owned_before_is_taken_from_them(db: Connection) -> None:
+    await migrate(db, "wallet", [FIRST])
+    await db.execute("""
+        alter schema wallet owner to cloudtill_wallet;
+        alter table wallet.one owner to cloudtill_wallet""")
+    await migrate(db, "wallet", [FIRST, SECOND])
+    owners = await db.fetch("select distinct tableowner from pg_tables where schemaname = 'wallet'")
+    assert "cloudtill_wallet" not in [row["tableowner"] for row in owners]
+    await db.execute("set role cloudtill_wallet")
+    assert await db.fetch("select * from wallet.one join wallet.two using (id)") == []

@@ -39,6 +39,7 @@ async def test_a_user_sees_its_own_schema_and_no_other(database_url: str) -> Non
                         await own.fetch(f"select * from {table}")
                 for forbidden in (
                     "set role cloudtill_billing",
+                    "set role cloudtill_wallet_owner",
                     "create schema mine",
                     "create table public.mine ()",
                     "insert into wallet.migration values ('x', 'y')",

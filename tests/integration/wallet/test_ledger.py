@@ -124,9 +124,6 @@ async def test_a_transfer_that_continues_the_ledger_and_moves_its_wallet_is_take
         pytest.param(
             "delete from transfer", asyncpg.RestrictViolationError, id="a transfer deleted"
         ),
-        pytest.param(
-            "truncate transfer", asyncpg.RestrictViolationError, id="the ledger truncated"
-        ),
         pytest.param("delete from wallet", asyncpg.RestrictViolationError, id="a wallet deleted"),
         pytest.param(
             transfer(position=1, before=0, after=10).replace("'acc-1'", "'acc-9'"),
