@@ -88,6 +88,21 @@ class WrittenPaymentConfirmed(PaymentConfirmed):
         return self.envelope.around(b'%s,"items":%s}' % (data[:-1], self._written.encode()))
 
 
+class InvoicePaymentConfirmed(Message):
+    """The money for an invoice is ours. Told besides `payment.confirmed`, for invoicing alone: most
+    payments are for orders, and those need not pass by there."""
+
+    type: ClassVar[str] = "invoice.payment_confirmed"
+    source: ClassVar[str] = _SOURCE
+
+    payment_id: Id
+    invoice_id: Id
+    account_id: Id
+    amount: PositiveAmount
+    currency: CurrencyCode
+    method: PaymentMethod
+
+
 class PaymentFailed(Message):
     """A payment did not come about; nothing else happens."""
 
@@ -158,7 +173,7 @@ class AccountSwitchRefused(Message):
 
 class PaymentCollect(Message):
     """Take the money for an invoice: a command of invoicing, which billing answers with
-    `payment.confirmed` or `payment.failed`. With `hold_id` what is held under it pays first."""
+    `invoice.payment_confirmed` or `payment.failed`. With `hold_id` what is held under it pays first."""
 
     type: ClassVar[str] = "payment.collect"
     source: ClassVar[str] = "/cloudtill/invoicing"

@@ -142,9 +142,10 @@ class Message(Model):
 
     def within(self, envelope: Envelope) -> Self:
         """This message in this envelope. A message is stamped once."""
-        if self._envelope is not None:
+        private = self.__pydantic_private__
+        if private is None or private["_envelope"] is not None:
             raise ValueError(f"{self.type} has an envelope already")
-        self._envelope = envelope
+        private["_envelope"] = envelope
         return self
 
     def because(self, cause: "Message", key: str = "", *, at: datetime | None = None) -> Self:

@@ -5,47 +5,53 @@ import asyncio
 import json
 import os
 import platform
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from rich.console import Console
 
 from shared.database import connect
-from tests.benchmarks import hop, month, postings, usage
+from tests.benchmarks import hop, month, orders, postings, usage
 from tests.benchmarks.timing import Timing, best_of, compare
 
 _ROUNDS = 3
 
+Rows: TypeAlias = list[dict[str, Any]]
+
 
 def main() -> None:
-    """Run the benchmarks, print tables, write JSON."""
+    """Run the benchmarks that are named, all of them where none is; print tables, write JSON."""
     parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(_BENCHMARKS)}")
     parser.add_argument("--messages", type=int, default=10_000, help="a contender and round")
+    parser.add_argument("--orders", type=int, default=5_000, help="in a backlog")
     parser.add_argument("--reports", type=int, default=300_000, help="of usage, a round")
     parser.add_argument("--rounds", type=int, default=_ROUNDS, help="the best of which counts")
     parser.add_argument("--resources", type=int, default=1_000_000, help="of the month's end")
     parser.add_argument("--out", type=Path, default=Path(".local/bench.json"))
     options = parser.parse_args()
-    result = {
-        "python": platform.python_version(),
-        "cores": os.cpu_count(),
-        "hop": _hop(options.messages, options.rounds),
-        "postings_spread": _postings(postings.SPREAD, options.messages, options.rounds),
-        "postings_hot": _postings(postings.HOT, options.messages, options.rounds),
-        "usage_reports": _usage(options.reports, options.rounds),
-        "month": _month(options.resources),
-        "load": os.getloadavg(),
-    }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(result, indent=2))
+    if unknown := set(options.names) - set(_BENCHMARKS):
+        parser.error(f"there is no benchmark called {', '.join(sorted(unknown))}")
+    result: dict[str, Any] = {"python": platform.python_version(), "cores": os.cpu_count()}
+    for name in options.names or _BENCHMARKS:
+        began = time.perf_counter()
+        result[name] = {
+            "load_before": os.getloadavg(),
+            "rows": _BENCHMARKS[name](options),
+            "took_s": round(time.perf_counter() - began),
+        }
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(result, indent=2) + "\n")
     Console().print(f"written to {options.out}")
 
 
-def _hop(messages: int, rounds: int) -> list[dict[str, Any]]:
+def _hop(options: argparse.Namespace) -> Rows:
+    messages, rounds = options.messages, options.rounds
     timings: list[Timing] = []
     for _ in range(rounds):
         with _own_database() as url:
@@ -54,7 +60,8 @@ def _hop(messages: int, rounds: int) -> list[dict[str, Any]]:
     return compare(title, "cloudtill worker", hop.GOALS, best_of(timings))
 
 
-def _postings(accounts: int, count: int, rounds: int) -> list[dict[str, Any]]:
+def _postings(options: argparse.Namespace, accounts: int) -> Rows:
+    count, rounds = options.messages, options.rounds
     timings: list[Timing] = []
     with _own_database() as url:
         asyncio.run(postings.prepare(url))
@@ -64,7 +71,8 @@ def _postings(accounts: int, count: int, rounds: int) -> list[dict[str, Any]]:
     return compare(title, postings.OURS, postings.GOALS[accounts], best_of(timings))
 
 
-def _usage(reports: int, rounds: int) -> list[dict[str, Any]]:
+def _usage(options: argparse.Namespace) -> Rows:
+    reports, rounds = options.reports, options.rounds
     timings: list[Timing] = []
     for _ in range(rounds):
         with _own_database() as url:
@@ -78,9 +86,20 @@ def _usage(reports: int, rounds: int) -> list[dict[str, Any]]:
     return compare(title, usage.OURS, usage.GOALS, best)
 
 
-def _month(resources: int) -> list[dict[str, Any]]:
+def _orders(options: argparse.Namespace) -> Rows:
+    with _own_database() as url:
+        return orders.show(
+            [
+                orders.measure(
+                    os.environ["CLOUDTILL_AMQP_URL"], url, options.orders, options.orders // 5
+                )
+            ]
+        )
+
+
+def _month(options: argparse.Namespace) -> Rows:
     results: list[month.Result] = []
-    for count in (resources // 10, resources):
+    for count in (options.resources // 10, options.resources):
         with _own_database() as url:
             results.append(month.measure(os.environ["CLOUDTILL_AMQP_URL"], url, count))
     return month.show(*results)
@@ -104,6 +123,16 @@ async def _execute(url: str, statement: str) -> None:
         await db.execute(statement)
     finally:
         await db.close()
+
+
+_BENCHMARKS: dict[str, Callable[[argparse.Namespace], Rows]] = {
+    "hop": _hop,
+    "postings_spread": lambda options: _postings(options, postings.SPREAD),
+    "postings_hot": lambda options: _postings(options, postings.HOT),
+    "orders": _orders,
+    "usage": _usage,
+    "month": _month,
+}
 
 
 if __name__ == "__main__":

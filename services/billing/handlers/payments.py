@@ -14,6 +14,7 @@ from shared.database import Connection
 from shared.ids import derived_id
 from shared.messages import Message, NotYet, Said
 from shared.messages.billing import (
+    InvoicePaymentConfirmed,
     OrderRejected,
     PaymentCollect,
     PaymentFailed,
@@ -240,6 +241,17 @@ async def confirm(paid: Sequence[tuple[Payment, int, Message]], db: Connection) 
                 facts={"payment_id": payment.payment_id, "amount": amount},
             ).because(cause, key=payment.payment_id)
         )
+        if payment.invoice_id is not None:
+            said.append(
+                InvoicePaymentConfirmed(
+                    payment_id=payment.payment_id,
+                    invoice_id=payment.invoice_id,
+                    account_id=payment.account_id,
+                    amount=amount,
+                    currency=payment.currency,
+                    method=payment.method,
+                ).because(cause, key=payment.payment_id)
+            )
     decisions = [
         Decision(payment.order_id, None, cause)
         for payment, _, cause in paid

@@ -9,14 +9,14 @@ from services.invoicing.handlers.catalogue import (
 from services.invoicing.handlers.credit_notes import invoice_credit_requested
 from services.invoicing.handlers.month import month_range_closed, month_range_due, tick_month
 from services.invoicing.handlers.payments import (
+    invoice_payment_confirmed,
     invoice_payment_recorded,
     invoice_payment_requested,
-    payment_confirmed,
     payment_failed,
 )
 from services.invoicing.handlers.reports import usage_recorded
 from services.invoicing.handlers.resources import resource_changed
-from shared.messages.billing import PaymentConfirmed, PaymentFailed
+from shared.messages.billing import InvoicePaymentConfirmed, PaymentFailed
 from shared.messages.invoicing import (
     InvoicePaymentsDue,
     MonthRangeClosed,
@@ -65,7 +65,7 @@ HANDLERS: Handlers = {
     UsageRecorded: usage_recorded,
     UsageBatchRecorded: usage_recorded,
     UsageReportSetApart: usage_recorded,
-    PaymentConfirmed: payment_confirmed,
+    InvoicePaymentConfirmed: invoice_payment_confirmed,
     PaymentFailed: payment_failed,
     InvoicePaymentRecorded: invoice_payment_recorded,
     InvoicePaymentRequested: invoice_payment_requested,

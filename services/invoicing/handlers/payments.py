@@ -10,7 +10,11 @@ from services.invoicing.store.payments import Outcome
 from shared.database import Connection
 from shared.ids import derived_id
 from shared.messages import Message, Refused, Said
-from shared.messages.billing import PaymentConfirmed, PaymentFailed, RefundToCredit
+from shared.messages.billing import (
+    InvoicePaymentConfirmed,
+    PaymentFailed,
+    RefundToCredit,
+)
 from shared.messages.invoicing import InvoicePaid, InvoicePartiallyPaid
 from shared.messages.upstream import InvoicePaymentRecorded, InvoicePaymentRequested
 
@@ -53,8 +57,8 @@ async def invoice_payment_requested(
     return said + [collect(collection, cause) for collection, cause in asked.values()]
 
 
-async def payment_confirmed(
-    confirmations: Sequence[PaymentConfirmed], db: Connection
+async def invoice_payment_confirmed(
+    confirmations: Sequence[InvoicePaymentConfirmed], db: Connection
 ) -> list[Said]:
     """Count what billing collected; go on with the account's next invoice where automatic payment
     paid one in full (domain 4)."""
@@ -73,7 +77,6 @@ async def payment_confirmed(
                 one,
             )
             for one in confirmations
-            if one.invoice_id is not None
         ],
         db,
     )

@@ -9,6 +9,7 @@ import pytest
 from services.billing.store import payments as store
 from shared.messages import Message, Said
 from shared.messages.billing import (
+    InvoicePaymentConfirmed,
     OrderRejected,
     PaymentCollect,
     PaymentConfirmed,
@@ -243,7 +244,10 @@ async def test_an_invoice_is_paid_from_credit_as_far_as_it_reaches(till: Till) -
     charge = one(await till.hear(command, collect(as_far_as_possible=True)), WalletCharge)
     assert (charge.amount, charge.as_far_as_possible) == (50_000, True)
     assert await till.hear(collect(as_far_as_possible=True)) == []
-    confirmed = one(await till.hear(debited(charge, 20_000)), PaymentConfirmed)
+    answers = await till.hear(debited(charge, 20_000))
+    counted = one(answers, InvoicePaymentConfirmed)
+    assert (counted.payment_id, counted.invoice_id, counted.amount) == ("pay-1", "inv-1", 20_000)
+    confirmed = one(answers, PaymentConfirmed)
     assert (confirmed.invoice_id, confirmed.order_id, confirmed.amount, confirmed.items) == (
         "inv-1",
         None,

@@ -9,7 +9,12 @@ import pytest
 
 from services.invoicing import store
 from shared.messages import Message, Said
-from shared.messages.billing import PaymentCollect, PaymentConfirmed, PaymentFailed, RefundToCredit
+from shared.messages.billing import (
+    InvoicePaymentConfirmed,
+    PaymentCollect,
+    PaymentFailed,
+    RefundToCredit,
+)
 from shared.messages.invoicing import (
     AccountOverdue,
     AccountSettled,
@@ -62,9 +67,9 @@ def _asked(
     )
 
 
-def _confirmed(collect: PaymentCollect, amount: int | None = None) -> PaymentConfirmed:
+def _confirmed(collect: PaymentCollect, amount: int | None = None) -> InvoicePaymentConfirmed:
     return said(
-        PaymentConfirmed(
+        InvoicePaymentConfirmed(
             payment_id=collect.payment_id,
             invoice_id=collect.invoice_id,
             account_id=collect.account_id,
@@ -299,7 +304,7 @@ async def test_somebody_elses_invoice_can_not_be_paid(invoicing: Invoicing) -> N
 async def test_a_payment_in_another_currency_is_refused(invoicing: Invoicing) -> None:
     invoice_id = await _one_invoice(invoicing)
     (collect,) = of_type(await invoicing.hear(_asked(invoice_id)), PaymentCollect)
-    wrong = PaymentConfirmed(**{**_confirmed(collect).model_dump(), "currency": "USD"})
+    wrong = InvoicePaymentConfirmed(**{**_confirmed(collect).model_dump(), "currency": "USD"})
     assert refused(await invoicing.hear(said(wrong, at=SOON))) == ["wrong_currency"]
 
 
