@@ -173,7 +173,8 @@ class AccountSwitchRefused(Message):
 
 class PaymentCollect(Message):
     """Take the money for an invoice: a command of invoicing, which billing answers with
-    `invoice.payment_confirmed` or `payment.failed`. With `hold_id` what is held under it pays first."""
+    `invoice.payment_confirmed` or `payment.failed`. With `hold_id` what is held under it pays
+    first."""
 
     type: ClassVar[str] = "payment.collect"
     source: ClassVar[str] = "/cloudtill/invoicing"
