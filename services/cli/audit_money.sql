@@ -149,19 +149,27 @@ where t.kind = 'refund'
   and coalesce(r.refund_id, v.invoice_id, i.payment_id, c.credit_note_id) is null;
 
 -- name: refunds_within_payments
--- 11.1 No resource gives back more than went in for it (domain 6).
-select i.resource_id as id, format('paid %s, given back %s', sum(i.paid), sum(i.back)) as detail,
+-- 11.1 No resource gives back more than went in for it (domain 6), and to the POC wallet what that
+-- paid, else credit (domain 9).
+select i.resource_id as id,
+       format('paid %s, given back %s; from the POC wallet %s, to it %s', sum(i.paid),
+              sum(i.back), sum(i.poc_paid), sum(i.poc_back)) as detail,
        null::timestamptz as since, null::text as correlation_id
 from (
-    select i.resource_id, coalesce(r.amount, 0) as back,
-           case when o.outcome = 'confirmed' then greatest(i.amount, 0) else 0 end as paid
+    select i.resource_id, coalesce(r.amount, 0) as back, case when o.outcome is null then 0
+               else greatest(i.amount, 0) end as paid,
+           case when r.wallet = 'poc' then r.amount else 0 end as poc_back,
+           case when o.outcome is not null and p.method = 'poc' then greatest(i.amount, 0)
+               else 0 end as poc_paid
     from billing.order_item i
     left join billing.payment p on p.order_id = i.order_id
-    left join billing.payment_outcome o on o.payment_id = p.payment_id
+    left join billing.payment_outcome o
+        on o.payment_id = p.payment_id and o.outcome = 'confirmed'
     left join billing.refund r on r.order_id = i.order_id and r.item_id = i.item_id
 ) i
 group by i.resource_id
-having sum(i.back) > sum(i.paid);
+having sum(i.poc_back) > sum(i.poc_paid)
+    or sum(i.back - i.poc_back) > sum(i.paid - i.poc_paid);
 
 -- name: gateway_answers_arrived
 -- 11.1 All money that a gateway said it took is known to billing.

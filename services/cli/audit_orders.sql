@@ -26,7 +26,8 @@ left join provisioning.request q
 where e.item_id is null;
 
 -- name: done_items_invoiced
--- 11.2 Each prepaid item that was done has one paid invoice, in the amount that was paid.
+-- 11.2 Each prepaid item that was done has one paid invoice, in the amount that was paid, unless the
+-- POC wallet paid.
 select i.order_id || '/' || i.item_id as id,
        format('costs %s, invoiced %s', i.amount, coalesce(v.gross::text, 'nothing')) as detail,
        e.recorded_at as since, o.correlation_id
@@ -38,7 +39,7 @@ left join invoicing.invoice v
     on v.order_id = i.order_id and v.item_id = i.item_id and v.kind = 'prepaid'
 left join invoicing.invoice_state s on s.invoice_id = v.invoice_id
 where o.action in ('create', 'resize', 'renew', 'recover')
-  and o.payment_method is distinct from 'poc' and i.priced ->> 'user_type' = 'prepaid'
+  and i.priced ->> 'user_type' = 'prepaid' and i.priced ->> 'poc' is null
   and (v.gross, v.account_id, s.status) is distinct from (i.amount, o.account_id, 'paid');
 
 -- name: failed_items_refunded
@@ -111,14 +112,15 @@ where c.uses <> coalesce(u.uses, 0) or u.idle > 0;
 -- name: resources_agree
 -- 11.5 Each resource is what billing believes it is.
 select coalesce(b.resource_id, r.resource_id) as id,
-       format('provisioning: %s %s of version %s, billing: %s %s of version %s',
-              coalesce(r.user_type, 'no'), coalesce(r.state, 'resource'), coalesce(r.version, 0),
-              coalesce(b.user_type, 'no'), coalesce(b.state, 'resource'), coalesce(b.version, 0))
+       format('provisioning: %s %s%s of version %s, billing: %s %s%s of version %s',
+              coalesce(r.user_type, 'no'), coalesce(r.state, 'resource'), ' POC ' || r.poc,
+              coalesce(r.version, 0), coalesce(b.user_type, 'no'), coalesce(b.state, 'resource'),
+              ' POC ' || b.poc, coalesce(b.version, 0))
            as detail,
        r.changed_at as since, o.correlation_id
 from billing.resource b
 full join provisioning.resource r using (resource_id)
 left join billing.purchase_order o on o.order_id = b.busy_with
-where (b.account_id, b.user_type, b.state, b.version)
-      is distinct from (r.account_id, r.user_type, r.state, r.version)
+where (b.account_id, b.user_type, b.state, b.version, b.poc)
+      is distinct from (r.account_id, r.user_type, r.state, r.version, r.poc)
   and not (r.resource_id is null and b.state in ('new', 'failed'));

@@ -60,8 +60,16 @@ def told(change: Change, cause: Message, asked: Asked | None = None) -> Message:
         version=resource.version,
         payment_id=order.payment_id if order else None,
         item=order.item if order else None,
+        poc=resource.poc,
+        **_reason(change),
     )
     return said_of(asked, event, cause, f"{resource.resource_id}:{resource.version}", change.at)
+
+
+def _reason(change: Change) -> dict[str, str]:
+    """Why a resource was suspended, where that is not its expiry."""
+    ended = change.happened == "suspended" and change.resource.suspended_by == "poc_ended"
+    return {"because_of": "poc_ended"} if ended else {}
 
 
 def failed(asked: Asked, reason: str, at: datetime, cause: Message) -> list[Message]:

@@ -16,15 +16,15 @@ where product = any($1::text[]);
 -- name: open_resources
 -- Resources that are about to be asked for; ids that are taken stay as they are.
 insert into resource (resource_id, account_id, product, name, user_type, state, components,
-                      open_request)
+                      open_request, poc)
 select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
-                     $7::jsonb[], $8::text[])
+                     $7::jsonb[], $8::text[], $9::text[])
 on conflict (resource_id) do nothing;
 
 -- name: lock_resources
 -- These resources, locked in a fixed order so that two workers never deadlock.
 select resource_id, account_id, product, name, user_type, state, components, suspended_by,
-       starts_at, ends_at, version, open_request, next_step, next_due_at
+       starts_at, ends_at, version, open_request, next_step, next_due_at, poc
 from resource
 where resource_id = any($1::text[])
 order by resource_id
@@ -33,7 +33,7 @@ for no key update;
 -- name: lock_resources_of_requests
 -- The resources of these requests, locked in a fixed order.
 select resource_id, account_id, product, name, user_type, state, components, suspended_by,
-       starts_at, ends_at, version, open_request, next_step, next_due_at
+       starts_at, ends_at, version, open_request, next_step, next_due_at, poc
 from resource
 where resource_id in (select resource_id from request where request_id = any($1::text[]))
 order by resource_id
@@ -43,7 +43,7 @@ for no key update;
 -- Resources to which something is due by an instant, or whose driver's time limit is over, locked
 -- in a fixed order; the longest due first, so many of each at most.
 select resource_id, account_id, product, name, user_type, state, components, suspended_by,
-       starts_at, ends_at, version, open_request, next_step, next_due_at
+       starts_at, ends_at, version, open_request, next_step, next_due_at, poc
 from resource
 where resource_id in (
     (select resource_id from resource
@@ -78,12 +78,12 @@ from account_switch where account_id = any($1::text[]);
 -- Those resources of accounts on which a switch may have an effect, locked in a fixed order: what
 -- runs as postpaid, and what was treated as expired.
 select resource_id, account_id, product, name, user_type, state, components, suspended_by,
-       starts_at, ends_at, version, open_request, next_step, next_due_at
+       starts_at, ends_at, version, open_request, next_step, next_due_at, poc
 from resource
 where account_id = any($1::text[])
   and (user_type = 'postpaid' and state in ('active', 'stopped')
        or user_type = 'prepaid' and next_step in ('suspend', 'release')
-          and suspended_by is distinct from 'deletion')
+          and (suspended_by is null or suspended_by not in ('deletion', 'poc_ended')))
 order by resource_id
 for no key update;
 
@@ -93,11 +93,12 @@ update resource r
 set user_type = t.user_type, state = t.state, components = t.components,
     suspended_by = t.suspended_by, starts_at = t.starts_at, ends_at = t.ends_at,
     version = t.version, open_request = t.open_request, next_step = t.next_step,
-    next_due_at = t.next_due_at, changed_at = now()
+    next_due_at = t.next_due_at, poc = t.poc, changed_at = now()
 from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::timestamptz[],
-            $7::timestamptz[], $8::integer[], $9::text[], $10::text[], $11::timestamptz[])
+            $7::timestamptz[], $8::integer[], $9::text[], $10::text[], $11::timestamptz[],
+            $12::text[])
     as t (resource_id, user_type, state, components, suspended_by, starts_at, ends_at, version,
-          open_request, next_step, next_due_at)
+          open_request, next_step, next_due_at, poc)
 where r.resource_id = t.resource_id;
 
 -- name: find_ordered
@@ -127,7 +128,7 @@ set outcome = excluded.outcome, concluded_at = excluded.concluded_at, details = 
 -- name: show_resource
 -- One resource, for people.
 select resource_id, account_id, product, name, user_type, state, suspended_by, components,
-       starts_at, ends_at, version, open_request, next_step, next_due_at
+       starts_at, ends_at, version, open_request, next_step, next_due_at, poc
 from resource where resource_id = $1;
 
 -- name: show_requests

@@ -56,6 +56,7 @@ async def open_resources(db: Connection, resources: Iterable[Resource]) -> None:
             [one.state for one in ordered],
             [_components_json(one) for one in ordered],
             [one.open_request for one in ordered],
+            [one.poc for one in ordered],
         )
 
 
@@ -151,6 +152,7 @@ async def _save_resources(db: Connection, resources: Sequence[Resource]) -> None
         [one.open_request for one in resources],
         [one.next_step for one in resources],
         [one.next_due_at for one in resources],
+        [one.poc for one in resources],
     )
 
 

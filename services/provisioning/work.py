@@ -133,8 +133,8 @@ class Work:
                 self.conclude(asked, answer, cause)
 
     def _answer(self, asked: Asked, resource: Resource, version: ProductVersion) -> Answer:
-        if asked.action == "renew":
-            return Succeeded(asked.asked_at)  # only its end time changes: no team is asked
+        if asked.action in ("renew", "stop_poc"):
+            return Succeeded(asked.asked_at)  # nothing that a team must do before it counts
         components = asked.order.item.components if asked.order else ()
         return driver_for(version).ask(_request(asked, resource, components or resource.components))
 

@@ -19,16 +19,23 @@ class WalletKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Wallet:
-    """A wallet as it is in the ledger, amounts in the currency's smallest unit."""
+    """A wallet as it is in the ledger, amounts in the currency's smallest unit.
+
+    A POC wallet spends nothing from `ends_at` on; what is in it stays (domain 9).
+    """
 
     key: WalletKey
     currency: str
     balance: int
     held: int
+    ends_at: datetime | None = None
 
     @property
     def available(self) -> int:
         return self.balance - self.held
+
+    def has_ended(self, at: datetime) -> bool:
+        return self.ends_at is not None and self.ends_at <= at
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +74,11 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Declined:
-    """A charge for which there was not enough."""
+    """A charge for which there was not enough. `shut_in` is what an ended POC wallet still has."""
 
     charge: Charge
     available: int
+    shut_in: int = 0
 
 
 def decide_charges(
@@ -96,6 +104,9 @@ def decide_charges(
     declined: list[Declined] = []
     captured: list[DecidedChange] = []
     for charge in charges:
+        if wallets[charge.key].has_ended(charge.at):
+            declined.append(Declined(charge, 0, shut_in=available[charge.key]))
+            continue
         hold = current.get(charge.hold_id or "")
         reserved = hold.amount if hold else 0
         left = available[charge.key] + reserved

@@ -65,13 +65,16 @@ async def top_up_received(top_ups: Sequence[TopUpReceived], db: Connection) -> l
 
 
 async def poc_granted(grants: Sequence[PocGranted], db: Connection) -> list[Said]:
-    """Open the POC wallet of an account that has a credit wallet, and put the grant in it."""
-    wallets = await store.lock_wallets(db, [WalletKey(one.account_id, "credit") for one in grants])
+    """Open the POC wallet of an account that has a credit wallet, and put the grant in it.
+
+    Grants add up, and a later end moves the wallet's out, also where it has ended (domain 9).
+    """
+    wallets = await store.lock_wallets(db, _wallets_of(grants))
+    currencies = {key.account_id: one.currency for key, one in wallets.items()}
     await store.open_wallets(
-        db,
-        {(WalletKey(wallet.key.account_id, "poc"), wallet.currency) for wallet in wallets.values()},
+        db, {(WalletKey(account_id, "poc"), of) for account_id, of in currencies.items()}
     )
-    return await _credit(
+    said = await _credit(
         db,
         "grant",
         grants,
@@ -89,6 +92,11 @@ async def poc_granted(grants: Sequence[PocGranted], db: Connection) -> list[Said
             for grant in grants
         ],
     )
+    not_done = {answer.cause.envelope.id for answer in said if isinstance(answer, NotYet | Refused)}
+    await store.move_ends_out(
+        db, [(one.account_id, one.ends_at) for one in grants if one.envelope.id not in not_done]
+    )
+    return said
 
 
 async def refund_to_credit(refunds: Sequence[RefundToCredit], db: Connection) -> list[Said]:
@@ -278,7 +286,7 @@ def _declined(declined: Declined, held: int, causes: Mapping[str, WalletCharge])
         account_id=charge.key.account_id,
         wallet=charge.key.wallet,
         amount=charge.amount,
-        balance=declined.available + held,
+        balance=declined.available + declined.shut_in + held,
         held=held,
         available=declined.available,
         reason=charge.reason,
@@ -323,7 +331,11 @@ async def money_moved(messages: Sequence[Message], db: Connection) -> list[Said]
 
 def _wallets_of(messages: Iterable[Any]) -> set[WalletKey]:
     credit = {WalletKey(message.account_id, "credit") for message in messages}
-    poc = (message for message in messages if getattr(message, "wallet", "credit") == "poc")
+    poc = (
+        message
+        for message in messages
+        if isinstance(message, PocGranted) or getattr(message, "wallet", "credit") == "poc"
+    )
     return credit | {WalletKey(message.account_id, "poc") for message in poc}
 
 

@@ -6,11 +6,20 @@ on conflict (account_id, wallet) do nothing;
 
 -- name: lock_wallets
 -- The wallets with these keys, locked in a fixed order so that two workers never deadlock.
-select account_id, wallet, currency, balance, held
+select account_id, wallet, currency, balance, held, ends_at
 from wallet
 where (account_id, wallet) in (select * from unnest($1::text[], $2::text[]))
 order by account_id, wallet
 for no key update;
+
+-- name: move_ends_out
+-- The latest end that was granted is the end of an account's POC wallet; the wallets are locked.
+update wallet w set ends_at = greatest(w.ends_at, t.ends_at)
+from (
+    select account_id, max(ends_at) as ends_at
+    from unnest($1::text[], $2::timestamptz[]) as t (account_id, ends_at) group by account_id
+) t
+where w.account_id = t.account_id and w.wallet = 'poc';
 
 -- name: find_transfers
 -- The transfers that are already in the ledger under these ids.
@@ -106,7 +115,7 @@ set amount = excluded.amount, change_id = excluded.change_id, changed_at = exclu
 
 -- name: show_wallets
 -- The wallets of an account, for people.
-select account_id, wallet, currency, balance, held, balance - held as available
+select account_id, wallet, currency, balance, held, balance - held as available, ends_at
 from wallet where account_id = $1 order by wallet;
 
 -- name: show_credit_history

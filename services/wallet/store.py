@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from services.wallet.domain import (
     DecidedChange,
@@ -50,10 +51,19 @@ async def lock_wallets(db: Connection, keys: Iterable[WalletKey]) -> dict[Wallet
             row["currency"],
             row["balance"],
             row["held"],
+            row["ends_at"],
         )
         for row in rows
     )
     return {wallet.key: wallet for wallet in wallets}
+
+
+async def move_ends_out(db: Connection, ends: Sequence[tuple[str, datetime]]) -> None:
+    """Let POC wallets, by account, end at these times where they would end earlier."""
+    if ends:
+        await db.execute(
+            sql.move_ends_out, [account_id for account_id, _ in ends], [at for _, at in ends]
+        )
 
 
 async def find_transfers(

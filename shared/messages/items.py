@@ -15,6 +15,7 @@ from shared.messages.model import (
     Name,
     Period,
     PlainDecimal,
+    PocState,
     Quantity,
     Rate,
     SignedAmount,
@@ -64,7 +65,8 @@ class PricedItem(Model):
 
     `amount` is what is paid for it, VAT included: the gross of its lines less `discount`, the
     item's share of a coupon. Below 0 it is paid back. A postpaid item has no lines yet. `held` is
-    the credit held for a use-priced resource of a prepaid user when it is created (domain 8).
+    the credit held for a use-priced resource of a prepaid user when it is created (domain 8), `poc`
+    what the resource is of a proof of concept once this is done (domain 9).
     """
 
     item_id: Id
@@ -86,6 +88,7 @@ class PricedItem(Model):
     days: Days | None = None
     auto_renew_months: Annotated[int, Field(strict=True, gt=0, le=36)] | None = None
     held: Amount | None = None
+    poc: PocState | None = None
 
 
 InvoiceStatus = Literal["unpaid", "partially_paid", "paid"]

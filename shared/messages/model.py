@@ -82,7 +82,12 @@ QuantityText = Annotated[
 CurrencyCode = Annotated[str, AfterValidator(_known_currency)]
 UserType = Literal["prepaid", "postpaid"]
 WalletKind = Literal["credit", "poc"]
-Action = Literal["create", "resize", "renew", "recover", "delete", "stop", "start", "reboot"]
+Action = Literal[
+    "create", "resize", "renew", "recover", "delete", "stop", "start", "reboot", "stop_poc"
+]
+PocState = Literal["running", "ended"]
+"""Of a proof of concept: `running` is paid from the POC wallet, `ended` not paid by other means yet
+(domain 9)."""
 PaymentMethod = Literal["credit", "gateway", "top_up_and_pay", "poc", "on_behalf"]
 Period = Annotated[str, StringConstraints(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$")]
 """A billing month: `2026-11`."""

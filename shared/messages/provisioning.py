@@ -3,7 +3,16 @@
 from typing import ClassVar, Literal
 
 from shared.messages.items import Component, PricedItem
-from shared.messages.model import Action, Id, Message, Name, PositiveCount, Time, UserType
+from shared.messages.model import (
+    Action,
+    Id,
+    Message,
+    Name,
+    PocState,
+    PositiveCount,
+    Time,
+    UserType,
+)
 
 _SOURCE = "/cloudtill/provisioning"
 
@@ -16,7 +25,8 @@ class ResourceEvent(Message):
 
     `starts_at` and `ends_at` bound the prepaid term; a postpaid resource has no end. `version`
     counts a resource's events from 1, so that whoever listens can bring them back into their order.
-    `item` is what was ordered, with its price, and `payment_id` what paid for it.
+    `item` is what was ordered, with its price, and `payment_id` what paid for it. `poc` is set
+    for a proof of concept: it is paid from the POC wallet, and never invoiced (domain 9).
     """
 
     source: ClassVar[str] = _SOURCE
@@ -36,6 +46,7 @@ class ResourceEvent(Message):
     version: PositiveCount
     payment_id: Id | None = None
     item: PricedItem | None = None
+    poc: PocState | None = None
 
 
 class ResourceProvisioned(ResourceEvent):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from services.billing.domain import coupons
+from services.billing.domain import coupons, poc
 from services.billing.domain.catalogue import Catalogue
 from services.billing.domain.coupons import Coupon
 from services.billing.domain.pricing import totals
@@ -18,7 +18,7 @@ from shared.money import MAX_AMOUNT
 
 _LINES_AT_MOST: Final = 2_000
 """Lines of one order: what is said of it must fit into a message."""
-_ALLOWED_OVERDUE: Final[frozenset[Action]] = frozenset({"delete", "stop"})
+_ALLOWED_OVERDUE: Final[frozenset[Action]] = frozenset({"delete", "stop", "stop_poc"})
 """What an account may still order while an invoice is overdue (domain 3.4)."""
 
 
@@ -73,15 +73,16 @@ def _decide(order: OrderPlaced, desk: Desk) -> Accepted | Rejection:
         return Rejection(
             "unknown_account", f"there is no account {order.account_id}", may_come=True
         )
-    if order.payment_method == "poc":
-        return Rejection("no_poc_wallet", "the account has no POC wallet")
+    from_poc = poc.pays(order, desk.resources)
+    if from_poc and (refusal := poc.refused(order, account)) is not None:
+        return refusal
     if (
         account.overdue_since is not None
         and account.overdue_since <= order.time
         and order.action not in _ALLOWED_OVERDUE
     ):
         return Rejection("account_overdue", f"an invoice was due on {account.overdue_since}")
-    items = _priced(order, account, desk)
+    items = _priced(order, account, desk, from_poc=from_poc)
     if isinstance(items, Rejection):
         return items
     if (refusal := _refused_hold(order, items)) is not None:
@@ -98,7 +99,7 @@ def _decide(order: OrderPlaced, desk: Desk) -> Accepted | Rejection:
         currency=account.currency,
         items=tuple(items),
         to_pay=to_pay,
-        payment_method=(order.payment_method or "credit") if to_pay else None,
+        payment_method=_method(order, from_poc=from_poc) if to_pay else None,
     )
 
 
@@ -118,13 +119,19 @@ def _refused_hold(order: OrderPlaced, items: list[PricedItem]) -> Rejection | No
     return None
 
 
-def _priced(order: OrderPlaced, account: Account, desk: Desk) -> list[PricedItem] | Rejection:
+def _method(order: OrderPlaced, *, from_poc: bool) -> PaymentMethod:
+    return "poc" if from_poc else order.payment_method or "credit"
+
+
+def _priced(
+    order: OrderPlaced, account: Account, desk: Desk, *, from_poc: bool
+) -> list[PricedItem] | Rejection:
     """The order's items with their prices, before coupons."""
     items: list[PricedItem] = []
     seen: set[str] = set()
     lines = 0
     for item in order.items:
-        purchase = _purchase(item, order, account, desk)
+        purchase = _purchase(item, order, account, desk, from_poc=from_poc)
         if isinstance(purchase, Rejection):
             return purchase
         priced = PRICES[order.action](purchase)
@@ -141,7 +148,7 @@ def _priced(order: OrderPlaced, account: Account, desk: Desk) -> list[PricedItem
 
 
 def _purchase(
-    item: OrderItem, order: OrderPlaced, account: Account, desk: Desk
+    item: OrderItem, order: OrderPlaced, account: Account, desk: Desk, *, from_poc: bool
 ) -> Purchase | Rejection:
     """What an item is about, checked against the product's policy and the resource's state."""
     resource = None
@@ -157,14 +164,17 @@ def _purchase(
     product = desk.catalogue.find_product(name, order.time)
     if product is None:
         return Rejection("unknown_product", f"{name} is not on sale", may_come=True)
-    if order.action not in product.actions:
+    if order.action not in product.actions and order.action != "stop_poc":
         return Rejection("action_not_allowed", f"{name} does not allow to {order.action}")
     if order.action in ("renew", "recover") and "postpaid" in (
         account.user_type,
         resource.user_type if resource else "prepaid",
     ):
         return Rejection("not_for_postpaid", f"a postpaid user can't {order.action}")
-    return Purchase(item, order, account, product, resource, desk.catalogue, desk.hold_days)
+    refusal = poc.item_refused(item, order.action, resource, product, from_poc=from_poc)
+    return refusal or Purchase(
+        item, order, account, product, resource, desk.catalogue, desk.hold_days, from_poc=from_poc
+    )
 
 
 def _resource(

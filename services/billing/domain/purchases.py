@@ -10,7 +10,7 @@ from services.billing.domain import terms
 from services.billing.domain.catalogue import Catalogue, ProductVersion
 from services.billing.domain.pricing import Buyer, estimable, lines_for, totals, unpriced
 from services.billing.domain.rejection import Rejection
-from services.billing.domain.resources import Resource, ResourceState
+from services.billing.domain.resources import Resource, ResourceState, poc_after
 from shared.messages.items import Component, InvoiceLine, PricedItem
 from shared.messages.model import Action, UserType
 from shared.messages.upstream import OrderItem, OrderPlaced
@@ -30,23 +30,27 @@ STATES_FOR: Final[Mapping[Action, frozenset[ResourceState]]] = {
     "stop": frozenset({"active"}),
     "start": frozenset({"stopped"}),
     "reboot": frozenset({"active", "stopped"}),
+    "stop_poc": frozenset({"active", "stopped"}),
 }
 """From which states an action may start (domain 5)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A customer at one moment of business time."""
+    """A customer at one moment of business time. `poc_ends_at` is the end of its POC wallet, as far
+    as that was granted by then; None where it has none."""
 
     account_id: str
     currency: str
     user_type: UserType
     overdue_since: datetime | None = None
+    poc_ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """One item on its way to a price. `resource` is None for one that is to be created."""
+    """One item on its way to a price. `resource` is None for one that is to be created; `from_poc`
+    says that the POC wallet pays."""
 
     item: OrderItem
     order: OrderPlaced
@@ -55,6 +59,7 @@ class Purchase:
     resource: Resource | None
     catalogue: Catalogue
     hold_days: int = HOLD_DAYS
+    from_poc: bool = False
 
     @property
     def at(self) -> datetime:
@@ -94,6 +99,7 @@ class Purchase:
             discount_rate=self.catalogue.discount_rate(
                 self.account.account_id, self.product.product, self.at
             ),
+            poc=poc_after(self.order.action, resource, from_poc=self.from_poc),
             **{"components": resource.components if resource else (), **more},
         )
 
@@ -160,37 +166,60 @@ def _recover(purchase: Purchase) -> PricedItem | Rejection:
 def _renew(purchase: Purchase) -> PricedItem | Rejection:
     """From the current end time to the new one, which must be later (domain 6)."""
     resource = purchase.existing
-    if resource.in_trash:
+    if resource.in_trash and resource.poc != "ended":
         return Rejection("in_trash", f"{resource.resource_id} can only be recovered")
     if resource.ends_at is None:
         return Rejection("not_for_postpaid", "a resource without an end can't be renewed")
-    ends_by_grace = resource.ends_by_grace(purchase.product)
-    if purchase.at >= resource.ends_at + (GRACE if ends_by_grace else timedelta(0)):
+    if _ended_too_long_ago(resource, purchase):
         return Rejection("resource_expired", f"{resource.resource_id} ended too long ago")
     return _for_a_term(purchase, resource.components, resource.ends_at, starts_at=resource.ends_at)
+
+
+def _ended_too_long_ago(resource: Resource, purchase: Purchase) -> bool:
+    """What was a proof of concept is renewable until its release (domain 9)."""
+    if resource.ends_at is None or resource.poc == "ended":
+        return False
+    grace = GRACE if resource.ends_by_grace(purchase.product) else timedelta(0)
+    return purchase.at >= resource.ends_at + grace
 
 
 def _for_a_term(
     purchase: Purchase, components: tuple[Component, ...], start: datetime, **more: Any
 ) -> PricedItem | Rejection:
     """Priced by the minute from `start` to the end that was asked for."""
-    days = purchase.item.days
-    if days is None and purchase.item.ends_at is None:
+    days, asked_end = _term(purchase, start)
+    if days is None and asked_end is None:
         return Rejection("term_missing", "a prepaid resource needs ends_at or days")
-    end = purchase.item.ends_at or start + timedelta(days=days or 0)
+    end = asked_end or start + timedelta(days=days or 0)
     minutes = days * MINUTES_PER_DAY if days else minutes_between(start, end)
     if minutes == 0:
         return Rejection("end_not_later", f"the end must be later than {start.isoformat()}")
     if end <= purchase.at:
         return Rejection("end_in_the_past", "the new end is already over")
+    if purchase.from_poc and purchase.account.poc_ends_at and end > purchase.account.poc_ends_at:
+        return Rejection(
+            "beyond_poc_wallet", f"it ends at {purchase.account.poc_ends_at.isoformat()}"
+        )
     if end > _END_OF_TIME:
         return Rejection("term_too_long", f"no term goes beyond {_END_OF_TIME:%Y-%m-%d}")
     lines = purchase.lines(components, minutes)
     if isinstance(lines, Rejection):
         return lines
     return purchase.priced(
-        "prepaid", lines, components=components, ends_at=purchase.item.ends_at, days=days, **more
+        "prepaid", lines, components=components, ends_at=asked_end, days=days, **more
     )
+
+
+def _term(purchase: Purchase, start: datetime) -> tuple[int | None, datetime | None]:
+    """The days or the end that were asked for.
+
+    A proof of concept has an end, however long its provisioning takes: with the POC wallet where
+    none was asked for (domain 9).
+    """
+    days, ends_at = purchase.item.days, purchase.item.ends_at
+    if not purchase.from_poc:
+        return days, ends_at
+    return None, start + timedelta(days=days) if days else ends_at or purchase.account.poc_ends_at
 
 
 def _resize(purchase: Purchase) -> PricedItem | Rejection:
@@ -211,7 +240,7 @@ def _resize(purchase: Purchase) -> PricedItem | Rejection:
         return new
     old = terms.credit_lines(resource.pieces, resource.components, resource.name, purchase.at)
     lines = (*new, *old)
-    if totals(lines).gross < 0 and not purchase.product.refundable:
+    if totals(lines).gross < 0 and not (purchase.product.refundable or purchase.from_poc):
         lines = ()
     return purchase.priced("prepaid", lines, components=components)
 
@@ -221,7 +250,7 @@ def _by_sku(component: Component) -> tuple[str, Decimal]:
 
 
 def _free(purchase: Purchase) -> PricedItem | Rejection:
-    """Deleted, stopped, started or rebooted: nothing to pay."""
+    """Deleted, stopped, started or rebooted, or a proof of concept ended: nothing to pay."""
     return purchase.priced(purchase.existing.user_type)
 
 
@@ -234,5 +263,6 @@ PRICES: Final[Mapping[Action, Callable[[Purchase], PricedItem | Rejection]]] = {
     "stop": _free,
     "start": _free,
     "reboot": _free,
+    "stop_poc": _free,
 }
 """What an item costs, by its order's action."""

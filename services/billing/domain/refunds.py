@@ -7,6 +7,8 @@ from typing import Literal
 from shared.ids import derived_id
 from shared.messages.model import WalletKind
 
+RefundReason = Literal["provisioning_failed", "deleted", "resized", "poc_stopped"]
+
 
 @dataclass(frozen=True, slots=True)
 class Refund:
@@ -20,7 +22,7 @@ class Refund:
     payment_id: str | None
     wallet: WalletKind
     amount: int
-    reason: Literal["provisioning_failed", "deleted", "resized"]
+    reason: RefundReason
     at: datetime
 
     @property

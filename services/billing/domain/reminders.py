@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from services.billing.domain.catalogue import ProductVersion
 from services.billing.domain.purchases import GRACE
+from shared.messages.model import PocState
 
+POC_TRASH_DAYS: Final = 7
+"""How long an ended proof of concept is kept where its product has no trash (domain 9)."""
 Facts = dict[str, str | int | None]
 
 
@@ -20,6 +24,7 @@ class Ending:
     state: str
     ends_at: datetime
     auto_renew_months: int | None
+    poc: PocState | None = None
 
 
 def reminder(ending: Ending, product: ProductVersion | None, at: datetime) -> tuple[str, Facts]:
@@ -44,6 +49,13 @@ def reminder(ending: Ending, product: ProductVersion | None, at: datetime) -> tu
             "days_left": left,
             "auto_renew_months": ending.auto_renew_months,
         }
+    released_at = ending.ends_at + _kept(ending, product)
+    return "resource_release_soon", {**facts, "released_at": released_at.isoformat()}
+
+
+def _kept(ending: Ending, product: ProductVersion | None) -> timedelta:
+    """How long after its end a resource is kept."""
+    if ending.poc == "ended":
+        return timedelta(days=(product.trash_days if product else 0) or POC_TRASH_DAYS)
     by_trash = product is not None and product.expiry_policy == "trash"
-    kept = timedelta(days=product.trash_days) if product is not None and by_trash else GRACE
-    return "resource_release_soon", {**facts, "released_at": (ending.ends_at + kept).isoformat()}
+    return timedelta(days=product.trash_days) if product is not None and by_trash else GRACE

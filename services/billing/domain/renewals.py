@@ -6,6 +6,7 @@ from datetime import datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from services.billing.domain import poc
 from services.billing.domain.catalogue import ProductVersion
 from services.billing.domain.purchases import Account
 from services.billing.domain.rejection import Rejection
@@ -130,6 +131,8 @@ def refused(
     """Why a resource can't be renewed automatically, or None where it can."""
     if "postpaid" in (resource.user_type, account.user_type if account else "prepaid"):
         return Rejection("not_for_postpaid", "what is postpaid has no end")
+    if resource.poc == "running":
+        return poc.NO_AUTO_RENEW
     if product is None or "renew" not in product.actions:
         return Rejection("action_not_allowed", f"{resource.product} can't be renewed")
     if resource.in_trash or resource.state in ("deleted", "failed"):

@@ -10,7 +10,7 @@ from services.billing.domain.catalogue import Catalogue, ProductVersion
 from services.billing.domain.pricing import totals
 from services.billing.domain.terms import TermPiece
 from shared.messages.items import Component, InvoiceLine, PricedItem
-from shared.messages.model import UserType
+from shared.messages.model import Action, PocState, UserType, WalletKind
 from shared.messages.provisioning import (
     ResourceDeleted,
     ResourceEvent,
@@ -40,7 +40,8 @@ class Resource:
     """A resource as of its event number `version`.
 
     `in_trash` tells one that can be recovered from one whose grace is over, which can be renewed.
-    `pieces` are the live stretches of its prepaid term.
+    `pieces` are the live stretches of its prepaid term. `poc` is set for a proof of concept
+    (domain 9).
     """
 
     resource_id: str
@@ -57,6 +58,7 @@ class Resource:
     in_trash: bool
     renewal: Renewal = Renewal()
     pieces: tuple[TermPiece, ...] = ()
+    poc: PocState | None = None
 
     @property
     def lacks_hold(self) -> bool:
@@ -73,12 +75,28 @@ class Resource:
         return product.expiry_policy == "grace" or not self.pieces
 
 
+def poc_after(action: Action, resource: Resource | None, *, from_poc: bool) -> PocState | None:
+    """What a resource is of a proof of concept once an action is done (domain 9); `from_poc` says
+    that the POC wallet pays for it."""
+    match action:
+        case "create" | "resize" | "renew":
+            return "running" if from_poc else None
+        case "stop_poc":
+            return "ended"
+        case "recover" | "delete":
+            return None
+        case _:
+            return resource.poc if resource else None
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A resource after an event, and what of its term is given back (smallest units)."""
+    """A resource after an event, and what of its term is given back (smallest units), into the
+    wallet that paid for it."""
 
     resource: Resource
     given_back: int = 0
+    wallet: WalletKind = "credit"
 
 
 def after(resource: Resource, event: ResourceEvent, catalogue: Catalogue) -> Change:
@@ -90,7 +108,8 @@ def after(resource: Resource, event: ResourceEvent, catalogue: Catalogue) -> Cha
         catalogue: the policies of its product.
     """
     product = catalogue.find_product(resource.product, event.at)
-    refundable = product is not None and product.refundable
+    is_poc = resource.poc == "running"
+    refundable = is_poc or (product is not None and product.refundable)
     pieces, given_back = _pieces_after(resource, event, refundable=refundable)
     changed = replace(
         resource,
@@ -104,8 +123,9 @@ def after(resource: Resource, event: ResourceEvent, catalogue: Catalogue) -> Cha
         busy_with=None if resource.busy_with == event.order_id else resource.busy_with,
         in_trash=event.state == "suspended" and _in_trash(resource, event, catalogue),
         pieces=pieces,
+        poc=event.poc,
     )
-    return Change(changed, given_back)
+    return Change(changed, given_back, "poc" if is_poc else "credit")
 
 
 def _in_trash(resource: Resource, event: ResourceEvent, catalogue: Catalogue) -> bool:
@@ -127,7 +147,7 @@ def _pieces_after(
         kept: tuple[TermPiece, ...] = ()
     else:
         kept = resource.pieces
-    if isinstance(event, ResourceDeleted):
+    if isinstance(event, ResourceDeleted) or event.poc == "ended":
         value = terms.unused_value(resource.pieces, event.at) if refundable else 0
         return (), value
     item = event.item

@@ -21,6 +21,7 @@ from services.billing.handlers.payments import (
     wallet_debited,
     wallet_declined,
 )
+from services.billing.handlers.poc import poc_granted
 from services.billing.handlers.renewals import renewals_due, resource_auto_renew_set
 from services.billing.handlers.resources import provisioning_failed, resource_changed
 from services.billing.handlers.ticks import remind, tick_minute
@@ -53,6 +54,7 @@ from shared.messages.upstream import (
     GatewayPaymentFailed,
     GatewayPaymentSucceeded,
     OrderPlaced,
+    PocGranted,
     PricePublished,
     ProductPublished,
     ResourceAutoRenewSet,
@@ -69,6 +71,7 @@ HANDLERS: Handlers = {
     AccountOverdue: account_standing_told,
     AccountSettled: account_standing_told,
     AccountSwitchRequested: account_switch_requested,
+    PocGranted: poc_granted,
     ProvisioningFailed: provisioning_failed,
     ResourceProvisioned: resource_changed,
     ResourceResized: resource_changed,

@@ -25,9 +25,16 @@ from shared.messages.invoicing import InvoicePaid, InvoicePartiallyPaid
 from shared.messages.notifications import NotificationRequested
 from shared.messages.wallet import WalletCharge, WalletCredited, WalletDebited, WalletDeclined
 
-FailureReason = Literal["insufficient_credit", "payment_overdue", "link_expired", "gateway_failed"]
+FailureReason = Literal[
+    "insufficient_credit",
+    "insufficient_poc_credit",
+    "payment_overdue",
+    "link_expired",
+    "gateway_failed",
+]
 _REASONS: Final[Mapping[FailureReason, str]] = {
     "insufficient_credit": "there is not enough available credit",
+    "insufficient_poc_credit": "there is not enough in the POC wallet",
     "payment_overdue": "nobody paid in time",
     "link_expired": "the payment link has expired",
     "gateway_failed": "the payment gateway did not take the money",
@@ -165,7 +172,10 @@ async def wallet_declined(declines: Sequence[WalletDeclined], db: Connection) ->
             until = pay_until(payment.method, decline.time)
             short.append((replace(payment, gateway_amount=missing, pay_until=until), decline))
         else:
-            failed.append(Failure(payment, "insufficient_credit", decline, decline.time))
+            reason: FailureReason = (
+                "insufficient_poc_credit" if payment.method == "poc" else "insufficient_credit"
+            )
+            failed.append(Failure(payment, reason, decline, decline.time))
     await store.append_gateway_requests(db, [payment for payment, _ in short])
     said += [_requested(payment, decline) for payment, decline in short]
     return said + await fail(failed, db)

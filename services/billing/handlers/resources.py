@@ -1,11 +1,12 @@
 """What provisioning tells: how ordered items ended, and what became of resources."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from services.billing.domain import renewals
-from services.billing.domain.refunds import Refund, wallet_for
+from services.billing.domain.refunds import Refund, RefundReason, wallet_for
 from services.billing.domain.resources import Change, Resource, after
 from services.billing.domain.terms import TermPiece
 from services.billing.handlers import holds
@@ -17,11 +18,7 @@ from shared.database import Connection
 from shared.messages import Message, NotYet, Said
 from shared.messages.billing import RefundToCredit
 from shared.messages.notifications import NotificationRequested
-from shared.messages.provisioning import (
-    ProvisioningFailed,
-    ResourceDeleted,
-    ResourceEvent,
-)
+from shared.messages.provisioning import ProvisioningFailed, ResourceEvent, ResourceSuspended
 
 _NOTICES = {
     "resource.provisioned": "resource_created",
@@ -33,6 +30,14 @@ _NOTICES = {
     "resource.released": "resource_released",
 }
 """The notices of domain 7, by what happened."""
+
+
+_REASONS: Final[Mapping[str, RefundReason]] = {
+    "resource.deleted": "deleted",
+    "resource.resized": "resized",
+    "resource.suspended": "poc_stopped",
+}
+"""Why unused value is given back, by what happened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +134,9 @@ async def _conclude(
                 item_amount=costs[order_id, item_id],
                 outcome="done",
                 payment_id=None,
-                wallet="credit",
+                wallet=one.change.wallet,
                 amount=one.change.given_back,
-                reason="deleted" if isinstance(one.event, ResourceDeleted) else "resized",
+                reason=_REASONS[one.event.type],
                 at=one.event.time,
             ),
             one.event,
@@ -196,9 +201,10 @@ def _refund(refund: Refund, cause: Message) -> RefundToCredit:
 
 
 def _notice(event: ResourceEvent, refunded: int) -> NotificationRequested:
+    stopped = isinstance(event, ResourceSuspended) and event.because_of == "poc_ended"
     return NotificationRequested(
         account_id=event.account_id,
-        template=_NOTICES[event.type],
+        template="poc_stopped" if stopped else _NOTICES[event.type],
         facts={
             "resource_id": event.resource_id,
             "product": event.product,

@@ -5,9 +5,10 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from services.billing.domain.reminders import reminder
-from services.billing.handlers import payments, renewals
+from services.billing.handlers import payments, poc, renewals
 from services.billing.store import catalogue
 from services.billing.store import payments as payments_store
+from services.billing.store import poc as poc_store
 from services.billing.store import renewals as renewals_store
 from shared.database import Connection
 from shared.messages import Said
@@ -49,7 +50,7 @@ async def _cancel_overdue(tick: TickMinute, db: Connection) -> list[Said]:
 
 
 async def remind(causes: Sequence[TickDay | RemindersDue], db: Connection) -> list[Said]:
-    """Remind users of what ends within a week, and daily of what has ended (domain 7)."""
+    """Remind users of what ends within a week, and daily of what has ended (domain 7, 9)."""
     cause = max(causes, key=lambda cause: cause.time)
     day = cause.time.astimezone(ZoneInfo(settings().billing_time_zone)).date()
     endings = await renewals_store.take_reminders(db, cause.time, day, at_most=_REMINDERS_AT_ONCE)
@@ -60,6 +61,8 @@ async def remind(causes: Sequence[TickDay | RemindersDue], db: Connection) -> li
         template, facts = reminder(ending, product, cause.time)
         notice = NotificationRequested(account_id=ending.account_id, template=template, facts=facts)
         said.append(notice.because(cause, key=ending.resource_id))
-    if len(endings) == _REMINDERS_AT_ONCE:
+    wallets = await poc_store.take_reminders(db, cause.time, at_most=_REMINDERS_AT_ONCE)
+    said += [poc.ends_soon(account_id, ends_at, cause) for account_id, ends_at in wallets]
+    if _REMINDERS_AT_ONCE in (len(endings), len(wallets)):
         said.append(RemindersDue().because(cause))
     return said

@@ -44,7 +44,11 @@ async def find_accounts(
     )
     return {
         row["question"]: Account(
-            row["account_id"], row["currency"], row["user_type"], row["overdue_since"]
+            row["account_id"],
+            row["currency"],
+            row["user_type"],
+            row["overdue_since"],
+            row["poc_ends_at"],
         )
         for row in rows
     }

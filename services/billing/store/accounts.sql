@@ -5,9 +5,11 @@ select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[],
 on conflict (account_id) do nothing;
 
 -- name: find_accounts
--- The accounts that questions are about, each with its user type at the question's time, and since
--- when an invoice of it is overdue.
+-- The accounts that questions are about, each with its user type at the question's time, the end of
+-- its POC wallet as granted by then, and since when an invoice of it is overdue.
 select q.question, a.account_id, a.currency, t.overdue_since,
+       (select max(g.ends_at) from poc_grant g
+        where g.account_id = a.account_id and g.granted_at <= q.at) as poc_ends_at,
        coalesce(
            (select s.user_type from user_type_switch s
             where s.account_id = a.account_id and s.at <= q.at

@@ -100,7 +100,7 @@ from purchase_order o where o.order_id = $1;
 -- name: show_items
 -- The items of an order and how each ended, for people.
 select i.item_id, i.resource_id, i.priced ->> 'product' as product, i.priced ->> 'name' as name,
-       i.amount, o.outcome, o.reason, o.at, r.amount as refunded
+       i.priced ->> 'poc' as poc, i.amount, o.outcome, o.reason, o.at, r.amount as refunded
 from order_item i
 left join item_outcome o using (order_id, item_id)
 left join refund r using (order_id, item_id)

@@ -50,14 +50,15 @@ with due as (
       and (reminded_on is null or reminded_on < $2::date)
       and (state <> 'suspended' or not in_trash or exists (
           select from term_piece p where p.resource_id = r.resource_id and p.ended_at is null
-      ))
+      ) or poc = 'ended')
     order by resource_id
     limit $3
     for no key update
 )
 update resource r set reminded_on = $2::date
 from due where r.resource_id = due.resource_id
-returning r.account_id, r.resource_id, r.product, r.name, r.state, r.ends_at, r.auto_renew_months;
+returning r.account_id, r.resource_id, r.product, r.name, r.state, r.ends_at, r.auto_renew_months,
+          r.poc;
 
 -- name: show_attempts
 -- The automatic renewals of a resource, for people.

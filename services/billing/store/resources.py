@@ -58,6 +58,7 @@ async def lock_resources(db: Connection, resource_ids: Collection[str]) -> dict[
                 row["next_renewal_at"],
             ),
             pieces=tuple(pieces[row["resource_id"]]),
+            poc=row["poc"],
         )
         for row in rows
     }
@@ -81,6 +82,7 @@ async def append_resources(db: Connection, items: Sequence[tuple[str, str, Price
             [_json(item.components) for _, _, item in items],
             [item.auto_renew_months for _, _, item in items],
             [order_id for _, order_id, _ in items],
+            [item.poc for _, _, item in items],
         )
 
 
@@ -124,6 +126,7 @@ async def save_resources(db: Connection, resources: Sequence[Resource]) -> None:
         [one.renewal.set_at for one in resources],
         [one.renewal.tried_at for one in resources],
         [one.renewal.next_at for one in resources],
+        [one.poc for one in resources],
     )
 
 

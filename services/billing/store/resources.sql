@@ -2,7 +2,7 @@
 -- Resources, held in a fixed order while orders and events change them.
 select resource_id, account_id, product, name, user_type, state, components, starts_at, ends_at,
        auto_renew_months, auto_renew_set_at, renewal_tried_at, next_renewal_at, version, busy_with,
-       in_trash
+       in_trash, poc
 from resource where resource_id = any($1::text[])
 order by resource_id
 for no key update;
@@ -16,13 +16,13 @@ order by resource_id, starts_at, order_id, item_id;
 -- name: append_resources
 -- Resources that orders are about to create; each is busy with its order.
 insert into resource (resource_id, account_id, product, name, user_type, state, components,
-                      auto_renew_months, busy_with)
+                      auto_renew_months, busy_with, poc)
 select resource_id, account_id, product, name, user_type, 'new', components, auto_renew_months,
-       busy_with
+       busy_with, poc
 from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::integer[],
-            $8::text[])
+            $8::text[], $9::text[])
     as t (resource_id, account_id, product, name, user_type, components, auto_renew_months,
-          busy_with)
+          busy_with, poc)
 order by resource_id;
 
 -- name: keep_busy
@@ -44,12 +44,12 @@ update resource r
 set user_type = t.user_type, state = t.state, components = t.components, starts_at = t.starts_at,
     ends_at = t.ends_at, version = t.version, busy_with = t.busy_with, in_trash = t.in_trash,
     auto_renew_months = t.auto_renew_months, auto_renew_set_at = t.auto_renew_set_at,
-    renewal_tried_at = t.renewal_tried_at, next_renewal_at = t.next_renewal_at
+    renewal_tried_at = t.renewal_tried_at, next_renewal_at = t.next_renewal_at, poc = t.poc
 from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::timestamptz[], $6::timestamptz[],
             $7::integer[], $8::text[], $9::boolean[], $10::integer[], $11::timestamptz[],
-            $12::timestamptz[], $13::timestamptz[])
+            $12::timestamptz[], $13::timestamptz[], $14::text[])
     as t (resource_id, user_type, state, components, starts_at, ends_at, version, busy_with,
-          in_trash, auto_renew_months, auto_renew_set_at, renewal_tried_at, next_renewal_at)
+          in_trash, auto_renew_months, auto_renew_set_at, renewal_tried_at, next_renewal_at, poc)
 where r.resource_id = t.resource_id;
 
 -- name: end_pieces
@@ -77,7 +77,7 @@ where r.account_id = t.account_id and r.user_type = 'prepaid'
 -- name: show_resource
 -- A resource, for people.
 select resource_id, account_id, product, name, user_type, state, components, starts_at, ends_at,
-       auto_renew_months, busy_with
+       auto_renew_months, poc, busy_with
 from resource where resource_id = $1;
 
 -- name: show_resources

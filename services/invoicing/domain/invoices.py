@@ -39,7 +39,7 @@ def find_paid_invoice(event: ResourceEvent, ended_at: datetime | None) -> PaidIn
     """The invoice for what was bought and is now provided, if the event tells of such a thing.
 
     Its period is what was bought: from the end until then for a renewal, else from when the
-    resource was provided (domain 6).
+    resource was provided (domain 6). What a POC wallet pays for is never invoiced (domain 9).
 
     Args:
         event: something happened to a resource.
@@ -47,6 +47,8 @@ def find_paid_invoice(event: ResourceEvent, ended_at: datetime | None) -> PaidIn
     """
     item = event.item
     if item is None or item.user_type != "prepaid" or event.order_id is None:
+        return None
+    if item.poc is not None:
         return None
     match event:
         case ResourceProvisioned():

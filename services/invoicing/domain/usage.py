@@ -9,6 +9,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from shared.messages.items import Component
+from shared.messages.model import PocState
 from shared.messages.provisioning import (
     ResourceConverted,
     ResourceDeleted,
@@ -70,7 +71,8 @@ class Adjustment:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A resource as its last applied event left it; `order_id` and `item_id` created it."""
+    """A resource as its last applied event left it; `order_id` and `item_id` created it. `poc` is
+    set for a proof of concept (domain 9)."""
 
     resource_id: str
     account_id: str
@@ -82,6 +84,7 @@ class Resource:
     discount_rate: Decimal
     ends_at: datetime | None
     open_segment: Segment | None
+    poc: PocState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,7 @@ def _renamed(resource: Resource, event: ResourceEvent) -> Resource:
         version=event.version,
         discount_rate=event.item.discount_rate if event.item else resource.discount_rate,
         ends_at=event.ends_at,
+        poc=event.poc,
     )
 
 

@@ -43,6 +43,7 @@ def _resource(row: Row) -> Resource:
         discount_rate=row["discount_rate"],
         ends_at=row["ends_at"],
         open_segment=segment,
+        poc=row["poc"],
     )
 
 
@@ -60,6 +61,7 @@ async def save_resources(db: Connection, resources: Collection[Resource]) -> Non
         [one.item_id for one in ordered],
         [one.discount_rate for one in ordered],
         [one.ends_at for one in ordered],
+        [one.poc for one in ordered],
     )
 
 

@@ -1,7 +1,7 @@
 -- name: lock_resources
 -- The resources with these ids and the segment that each is running in, held in a fixed order.
 select r.resource_id, r.account_id, r.product, r.name, r.version, r.order_id, r.item_id,
-       r.discount_rate, r.ends_at, s.version as segment_version, s.skus, s.quantities,
+       r.discount_rate, r.ends_at, r.poc, s.version as segment_version, s.skus, s.quantities,
        s.discount_rate as segment_discount_rate, s.started_at
 from resource r
 left join usage_segment s on s.resource_id = r.resource_id and s.ended_at is null
@@ -12,12 +12,12 @@ for no key update of r;
 -- name: save_resources
 -- What was applied last of each resource.
 insert into resource (resource_id, account_id, product, name, version, order_id, item_id,
-                      discount_rate, ends_at)
+                      discount_rate, ends_at, poc)
 select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[],
-                     $7::text[], $8::numeric[], $9::timestamptz[])
+                     $7::text[], $8::numeric[], $9::timestamptz[], $10::text[])
 on conflict (resource_id) do update
 set name = excluded.name, version = excluded.version, discount_rate = excluded.discount_rate,
-    ends_at = excluded.ends_at
+    ends_at = excluded.ends_at, poc = excluded.poc
 where excluded.version > resource.version;
 
 -- name: end_segments

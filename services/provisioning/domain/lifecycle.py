@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from services.provisioning.domain.catalogue import ExpiryPolicy
-from services.provisioning.domain.resources import Change, Resource, State
+from services.provisioning.domain.resources import Change, Resource, State, ended_poc
 from shared.periods import to_minute
 
 GRACE: Final = timedelta(days=15)
@@ -45,6 +45,8 @@ def take_step(resource: Resource, terms: EndTerms) -> tuple[Resource, Change | N
     assert resource.next_due_at is not None
     due_at = resource.next_due_at
     match resource.next_step:
+        case "expire" if resource.poc == "running":
+            change = _poc_ended(resource, due_at, terms.trash_days)
         case "expire" if terms.goes_on:
             change = go_on_as_postpaid(resource)
         case "expire" if terms.policy == "trash":
@@ -74,6 +76,13 @@ def _suspended(resource: Resource, at: datetime, release_at: datetime) -> Change
     return Change(
         "suspended", suspended, at, follow_up="stop" if resource.state == "active" else None
     )
+
+
+def _poc_ended(resource: Resource, at: datetime, trash_days: int) -> Change:
+    """A proof of concept never works on after its end, and never turns into postpaid use: nobody
+    has agreed to pay for that (domain 9)."""
+    ended = replace(ended_poc(resource, at, trash_days), version=resource.version + 1)
+    return Change("suspended", ended, at, follow_up="stop" if resource.state == "active" else None)
 
 
 def _released(resource: Resource, at: datetime) -> Change:
@@ -136,7 +145,7 @@ def has_expired_though(resource: Resource, switched_at: datetime) -> bool:
     ended = resource.user_type == "prepaid" and resource.next_step in ("suspend", "release")
     return (
         ended
-        and resource.suspended_by != "deletion"
+        and resource.suspended_by not in ("deletion", "poc_ended")
         and resource.ends_at is not None
         and resource.ends_at >= switched_at
     )

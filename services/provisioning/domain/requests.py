@@ -76,4 +76,5 @@ def new_resource(order: Order, account_id: str) -> Resource:
         state="new",
         components=item.components,
         open_request=order.request_id,
+        poc=item.poc,
     )

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from shared.messages.items import Component, PricedItem
-from shared.messages.model import Action, UserType
+from shared.messages.model import Action, PocState, UserType
 
 State = Literal["new", "active", "stopped", "suspended", "deleted", "failed"]
 """`new` only while its first request is open; `failed` where that came to nothing."""
-SuspendedBy = Literal["trash_policy", "grace_policy", "deletion"]
+SuspendedBy = Literal["trash_policy", "grace_policy", "deletion", "poc_ended"]
 Step = Literal["expire", "suspend", "release"]
 Happened = Literal[
     "provisioned",
@@ -32,12 +32,13 @@ class Resource:
 
     Attributes:
         suspended_by: why it is suspended: expired under one of the policies of domain 7, or
-            deleted into the trash.
+            deleted into the trash, or a proof of concept that ended.
         starts_at: from when on it is in use, or its present prepaid term.
         ends_at: the end of the prepaid term; a postpaid resource has none.
         version: how many events told of it.
         open_request: what it is busy with.
         next_step: what time does to it next, at `next_due_at`.
+        poc: whether it is a proof of concept, or was one and is not paid by other means yet.
     """
 
     resource_id: str
@@ -54,6 +55,7 @@ class Resource:
     open_request: str | None = None
     next_step: Step | None = None
     next_due_at: datetime | None = None
+    poc: PocState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ _HAPPENED: Final[Mapping[Action, Happened]] = {
     "stop": "stopped",
     "start": "started",
     "reboot": "started",
+    "stop_poc": "suspended",
 }
 
 _STATES: Final[Mapping[Action, frozenset[State]]] = {
@@ -89,7 +92,10 @@ _STATES: Final[Mapping[Action, frozenset[State]]] = {
     "stop": frozenset({"active"}),
     "start": frozenset({"stopped"}),
     "reboot": frozenset({"active", "stopped"}),
+    "stop_poc": frozenset({"active", "stopped"}),
 }
+POC_TRASH_DAYS: Final = 7
+"""How long an ended proof of concept is kept where its product has no trash (domain 9)."""
 
 TAKEN_BACK_BY: Final[Mapping[Action, Action]] = {
     "create": "delete",
@@ -118,13 +124,32 @@ def is_possible(item: PricedItem, account_id: str, resource: Resource, asked_at:
             return bool(item.components) and not has_ended
         case "renew":
             ends_at = _renewed_end(item, resource)
-            return _is_renewable(resource, asked_at) and ends_at is not None and ends_at > asked_at
+            is_renewable = _is_renewable(resource, asked_at) and _renews_as(
+                item, resource, asked_at
+            )
+            return is_renewable and ends_at is not None and ends_at > asked_at
         case "recover":
-            in_trash = resource.suspended_by in ("trash_policy", "deletion")
+            in_trash = resource.suspended_by in ("trash_policy", "deletion", "poc_ended")
             is_prepaid = resource.user_type == "prepaid"
             return is_prepaid and in_trash and _has_term(item, resource, asked_at)
+        case "stop_poc":
+            return resource.poc == "running"
         case _:
             return True
+
+
+def _renews_as(item: PricedItem, resource: Resource, asked_at: datetime) -> bool:
+    """A proof of concept is renewed as one, also where the tick of its end has overtaken the
+    payment; once it has ended, and ever after, only by other means (domain 9, 11.5)."""
+    match resource.poc:
+        case "running":
+            return item.poc == "running"
+        case "ended":
+            return item.poc is None or (
+                resource.ends_at is not None and asked_at < resource.ends_at
+            )
+        case None:
+            return item.poc is None
 
 
 def _is_renewable(resource: Resource, asked_at: datetime) -> bool:
@@ -133,7 +158,7 @@ def _is_renewable(resource: Resource, asked_at: datetime) -> bool:
     if resource.user_type != "prepaid" or resource.ends_at is None:
         return False
     match resource.suspended_by:
-        case None | "grace_policy":
+        case None | "grace_policy" | "poc_ended":
             return True
         case "trash_policy":
             return asked_at < resource.ends_at
@@ -179,8 +204,18 @@ def fulfil(item: PricedItem, resource: Resource, at: datetime, trash_days: int) 
     if done is None:
         return None
     changed = replace(done, version=resource.version + 1, open_request=None)
-    switched_on = item.action == "renew" and resource.state == "suspended"
-    return Change(_HAPPENED[item.action], changed, at, follow_up="start" if switched_on else None)
+    return Change(_HAPPENED[item.action], changed, at, _follow_up(item.action, resource))
+
+
+def _follow_up(action: Action, resource: Resource) -> Action | None:
+    """What the team must do to a resource, as it was before, of an action it is not asked for."""
+    match action, resource.state:
+        case "renew", "suspended":
+            return "start"
+        case "stop_poc", "active":
+            return "stop"
+        case _:
+            return None
 
 
 def _done(item: PricedItem, resource: Resource, at: datetime, trash_days: int) -> Resource | None:
@@ -193,11 +228,14 @@ def _done(item: PricedItem, resource: Resource, at: datetime, trash_days: int) -
             return replace(resource, components=item.components)
         case "renew":
             ends_at = _renewed_end(item, resource)
-            return None if ends_at is None else _running_until(ends_at, resource)
+            renewed = replace(resource, poc=item.poc)
+            return None if ends_at is None else _running_until(ends_at, renewed)
         case "delete":
             return _gone(resource, at, trash_days)
         case _ if resource.state == "suspended":
             return None
+        case "stop_poc":
+            return ended_poc(resource, at, trash_days)
         case "stop":
             return replace(resource, state="stopped")
         case "start" | "reboot":
@@ -206,7 +244,7 @@ def _done(item: PricedItem, resource: Resource, at: datetime, trash_days: int) -
 
 def _begun(item: PricedItem, resource: Resource, at: datetime) -> Resource | None:
     """A term, or postpaid use, that begins now."""
-    active = replace(resource, state="active", suspended_by=None, starts_at=at)
+    active = replace(resource, state="active", suspended_by=None, starts_at=at, poc=item.poc)
     if resource.user_type == "postpaid":
         return replace(active, ends_at=None, next_step=None, next_due_at=None)
     ends_at = _term_end(item, at)
@@ -229,7 +267,7 @@ def _gone(resource: Resource, at: datetime, trash_days: int) -> Resource:
     """Deleted, through the trash where the product keeps one."""
     if not trash_days:
         return replace(
-            resource, state="deleted", suspended_by=None, next_step=None, next_due_at=None
+            resource, state="deleted", suspended_by=None, next_step=None, next_due_at=None, poc=None
         )
     return replace(
         resource,
@@ -237,6 +275,22 @@ def _gone(resource: Resource, at: datetime, trash_days: int) -> Resource:
         suspended_by="deletion",
         next_step="release",
         next_due_at=at + timedelta(days=trash_days),
+        poc=None,
+    )
+
+
+def ended_poc(resource: Resource, at: datetime, trash_days: int) -> Resource:
+    """A proof of concept that was stopped, or whose end has come: in the trash, from where it is
+    recovered, or renewed from its end on, by other means than the POC wallet (domain 9)."""
+    ends_at = at if resource.ends_at is None else min(at, resource.ends_at)
+    return replace(
+        resource,
+        state="suspended",
+        suspended_by="poc_ended",
+        poc="ended",
+        ends_at=max(ends_at, resource.starts_at or ends_at),
+        next_step="release",
+        next_due_at=at + timedelta(days=trash_days or POC_TRASH_DAYS),
     )
 
 

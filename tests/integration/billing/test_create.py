@@ -179,7 +179,6 @@ async def test_what_is_unknown_may_still_come_and_is_rejected_after_a_while(
         (item_of("image", ends_at=NOON + timedelta(seconds=59)), {}, "end_not_later"),
         (item_of("image", ends_at=NOON - DAY), {}, "end_not_later"),
         (item_of("image", days=36_500), {}, "term_too_long"),
-        (item_of("image"), {"payment_method": "poc"}, "no_poc_wallet"),
         (item_of(components=[component("huge", 2)], days=25_000), {}, "amount_too_large"),
         (item_of("large", "large too", days=25_000), {}, "amount_too_large"),
         (item_of("image"), {"coupon": "OLD"}, "coupon_expired"),

@@ -21,12 +21,14 @@ from shared.messages.provisioning import (
     ResourceResized,
     ResourceStarted,
     ResourceStopped,
+    ResourceSuspended,
 )
 from shared.messages.upstream import (
     AccountRegistered,
     AccountSwitchRequested,
     CouponPublished,
     OrderPlaced,
+    PocGranted,
     PricePublished,
     ProductPublished,
     TopUpReceived,
@@ -52,6 +54,7 @@ _EVENTS: Final[dict[str, type[ResourceEvent]]] = {
     "stop": ResourceStopped,
     "start": ResourceStarted,
     "reboot": ResourceStarted,
+    "stop_poc": ResourceSuspended,
 }
 _NUMBERS = itertools.count(1)
 
@@ -284,6 +287,18 @@ def placed(
     )
 
 
+def granted(
+    amount: int = 1_000_000,
+    *,
+    ends_at: datetime = NOON + 60 * DAY,
+    at: datetime = NOON - DAY,
+    account_id: str = ACCOUNT,
+) -> PocGranted:
+    """Sales grant a proof of concept."""
+    grant = PocGranted(account_id=account_id, amount=amount, ends_at=ends_at, granted_by="Lan")
+    return said(grant, at=at)
+
+
 def switched(user_type: str, *, at: datetime = NOON, account_id: str = ACCOUNT) -> Message:
     """Sales ask for another user type."""
     return said(
@@ -365,7 +380,12 @@ def happened(
     if item.action in ("create", "recover", "renew") and item.user_type == "prepaid":
         begins_at = item.starts_at or at
         ends_at = item.ends_at or begins_at + timedelta(days=item.days or 0)
-    state = {"delete": "suspended", "stop": "stopped"}.get(item.action, "active")
+    state = {"delete": "suspended", "stop": "stopped", "stop_poc": "suspended"}.get(
+        item.action, "active"
+    )
+    if item.action == "stop_poc":
+        ends_at = at
+        fields = {"because_of": "poc_ended", **fields}
     event = _EVENTS[item.action].model_validate(
         {
             "resource_id": item.resource_id,
@@ -383,6 +403,7 @@ def happened(
             "version": before.version + 1 if before else 1,
             "payment_id": getattr(confirmed, "payment_id", None),
             "item": item,
+            "poc": item.poc,
             **fields,
         }
     )

@@ -187,6 +187,7 @@ def happened(
     payment_id: str | None = None,
     state: str = "active",
     name: str = "web-1",
+    poc: str | None = None,
 ) -> E:
     """Something happened to a resource."""
     return said(
@@ -207,6 +208,7 @@ def happened(
                 "version": version,
                 "payment_id": payment_id,
                 "item": item,
+                "poc": poc,
             }
         ),
         at=at,
@@ -231,6 +233,7 @@ def paid_item(
     discount: int = 0,
     currency: str = "VND",
     starts_at: datetime | None = None,
+    poc: str | None = None,
 ) -> PricedItem:
     """A prepaid item with one line, VAT of 10 % included; `amount` is what is left to pay."""
     gross = amount + discount
@@ -262,6 +265,7 @@ def paid_item(
             "vat": net_vat,
             "amount": amount,
             "starts_at": starts_at,
+            "poc": poc,
         }
     )
 

@@ -1,5 +1,7 @@
 """Prepaid: one paid invoice for each item that was bought and provided (domain 2.4)."""
 
+from typing import Any
+
 import asyncpg
 import pytest
 
@@ -9,6 +11,7 @@ from shared.messages.provisioning import (
     ResourceRenewed,
     ResourceResized,
     ResourceStopped,
+    ResourceSuspended,
 )
 from tests.builders import said
 from tests.integration.invoicing.house import (
@@ -169,3 +172,35 @@ async def test_the_schema_keeps_what_is_paid_and_what_adds_up(
     )
     with pytest.raises(asyncpg.CheckViolationError):
         await invoicing.rows(statement)
+
+
+async def test_a_proof_of_concept_has_no_invoice_until_it_is_recovered_as_a_regular_resource(
+    invoicing: Invoicing,
+) -> None:
+    poc: dict[str, Any] = {"user_type": "prepaid", "ends_at": END, "poc": "running"}
+    created = paid_item(230_000, poc="running")
+    resized = paid_item(9_000, item_id="item-2", action="resize", poc="running")
+    renewed = paid_item(8_000, item_id="item-3", action="renew", poc="running")
+    recovered = paid_item(90_000, item_id="item-4", action="recover")
+    await invoicing.hear(registered())
+    answers = await invoicing.hear(
+        provisioned(START, item=created, **poc),
+        happened(ResourceResized, START, 2, item=resized, **poc),
+        happened(ResourceRenewed, START, 3, item=renewed, **poc),
+    )
+    ended = {**poc, "poc": "ended", "state": "suspended"}
+    answers += await invoicing.hear(happened(ResourceSuspended, END, 4, **ended))
+    assert answers == []
+    back = happened(ResourceRecovered, END, 5, user_type="prepaid", ends_at=LATER, item=recovered)
+    (invoice,) = of_type(await invoicing.hear(back), InvoiceIssued)
+    assert (invoice.gross, invoice.status) == (90_000, "paid")
+
+
+async def test_the_schema_refuses_an_invoice_of_a_proof_of_concept(invoicing: Invoicing) -> None:
+    await invoicing.hear(registered())
+    with pytest.raises(asyncpg.RestrictViolationError, match="proof of concept"):
+        await invoicing.hear(
+            provisioned(
+                START, user_type="prepaid", ends_at=END, item=paid_item(230_000), poc="running"
+            )
+        )

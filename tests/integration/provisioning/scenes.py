@@ -75,6 +75,8 @@ def item(action: str = "create", resource_id: str = "vm-1", **fields: Any) -> Pr
     """An item of an order with its price; a created resource's id is the item's."""
     fields.setdefault("item_id", resource_id if action == "create" else f"{action}-{resource_id}")
     fields.setdefault("user_type", "prepaid")
+    if action == "stop_poc":
+        fields.setdefault("poc", "ended")
     has_term = action in ("create", "recover", "renew") and fields["user_type"] == "prepaid"
     if has_term and "ends_at" not in fields:
         fields.setdefault("days", 30)

@@ -59,18 +59,22 @@ def topped_up(id: str, amount: int, account: str = "acc-1") -> TopUpReceived:
     )
 
 
-def granted(amount: int, id: str | None = None, account: str = "acc-1") -> PocGranted:
+def granted(
+    amount: int,
+    id: str | None = None,
+    account: str = "acc-1",
+    ends_at: datetime = NOON + timedelta(days=30),
+) -> PocGranted:
     """A proof of concept, granted by Sales."""
-    grant = PocGranted(
-        account_id=account, amount=amount, ends_at=NOON + timedelta(days=30), granted_by="Lan"
-    )
+    grant = PocGranted(account_id=account, amount=amount, ends_at=ends_at, granted_by="Lan")
     return said(grant, id=id)
 
 
 def charged(id: str, amount: int, account: str = "acc-1", **more: Any) -> WalletCharge:
     """Billing takes money."""
+    at = more.pop("at", NOON)
     fields = {"wallet": "credit", "reason": "order", **more}
-    return said(WalletCharge(charge_id=id, account_id=account, amount=amount, **fields))
+    return said(WalletCharge(charge_id=id, account_id=account, amount=amount, **fields), at=at)
 
 
 def refunded(
