@@ -13,6 +13,7 @@ from shared.messages.upstream import (
     GatewayPaymentSucceeded,
     InvoicePaymentRequested,
     OrderItem,
+    PocGranted,
 )
 from tests.builders import NOON, said
 from tests.system.house import House
@@ -25,7 +26,8 @@ DEAD = "no-such-invoice"
 
 
 async def play(house: House) -> None:
-    """Prepaid orders that succeed, fail and can't be paid; a gateway's money; two months of use."""
+    """Prepaid orders that succeed, fail and can't be paid; a gateway's money; proofs of concept;
+    two months of use."""
     house.start()
     await house.publish(*_beginning())
     await house.wait_for(AccountSwitched)
@@ -61,6 +63,9 @@ def _beginning() -> Sequence[Message]:
             "valid_until": NOON + timedelta(days=30),
         }
     )
+    grant = PocGranted(
+        account_id="pia", amount=900_000, ends_at=NOON + timedelta(days=60), granted_by="sales"
+    )
     return [
         *catalogue(),
         said(coupon, at=LONG_AGO),
@@ -70,6 +75,8 @@ def _beginning() -> Sequence[Message]:
         *customer("gate"),
         *customer("top", credit=100_000),
         *customer("chi"),
+        *customer("pia"),
+        said(grant, at=NOON - timedelta(days=1)),
         said(to_postpaid, at=datetime(2026, 9, 20, tzinfo=UTC)),
     ]
 
@@ -89,17 +96,28 @@ def _orders() -> Sequence[Message]:
             account_id="top",
             payment_method="top_up_and_pay",
         ),
+        order("trial", [server("trial", "image")], account_id="pia", payment_method="poc"),
+        order(
+            "ord-tries",
+            [server("tried", "image"), server("untried", "broken")],
+            account_id="pia",
+            payment_method="poc",
+        ),
         order("ord-shop", [shop], account_id="chi", at=october),
         order("ord-extra", [extra], account_id="chi", at=october),
     ]
 
 
 def _afterwards() -> Sequence[Message]:
-    """Deletions, one of them told only after its month was invoiced; automatic payment; and what
-    nobody can handle."""
+    """A proof of concept is stopped; deletions, one told only after its month was invoiced;
+    automatic payment; and what nobody can handle."""
     good, extra = (OrderItem(item_id=f"del-{one}", resource_id=one) for one in ("good", "extra"))
     nonsense = InvoicePaymentRequested(invoice_id=DEAD, account_id="chi", method="credit")
+    tried = OrderItem(item_id="stop-tried", resource_id="tried")
     return [
+        order(
+            "ord-stop", [tried], account_id="pia", action="stop_poc", at=NOON + timedelta(days=30)
+        ),
         order("ord-del", [good], account_id="an", action="delete", at=NOON + timedelta(days=30)),
         order(
             "ord-late",
