@@ -4,12 +4,14 @@ On RabbitMQ it declares nothing, reads its own two queues, and says the types th
 In Postgres it logs in to its service's role, which owns that schema and sees no other.
 """
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote
@@ -17,7 +19,7 @@ from urllib.parse import quote
 import httpx
 from yarl import URL
 
-from shared.database import Connection, role_of
+from shared.database import Connection, connect, role_of
 from shared.messages.model import MESSAGE_TYPES, Message
 from shared.outbox import EXCHANGE, OWN_QUEUE
 from shared.service import Service
@@ -151,6 +153,54 @@ async def apply_to_postgres(db: Connection, login: Login, service: Service) -> N
 async def apply_reader_to_postgres(db: Connection, login: Login) -> None:
     """Make the role of whoever reads every schema and writes none: the audit, for example."""
     await _apply_role(db, login, "pg_read_all_data")
+
+
+@asynccontextmanager
+async def temporary_users(
+    services: Iterable[Service], management_url: str, amqp_url: str, database_url: str
+) -> AsyncIterator[dict[str, str]]:
+    """A user for each service while the body runs, for a demo or a test.
+
+    Returns:
+        The settings that name them: `wallet_amqp_url`, `wallet_database_url` and so on.
+
+    Raises:
+        httpx.HTTPError: if the management API does not answer, or refuses.
+    """
+    logins = [
+        (service, Login(f"{role_of(service.name)}_{secrets.token_hex(4)}", secrets.token_urlsafe()))
+        for service in services
+    ]
+    host = URL(amqp_url).path[1:] or "/"
+    async with administering(management_url) as management:
+        db = await connect(database_url)
+        try:
+            await asyncio.gather(
+                *(apply_to_rabbitmq(management, host, login, service) for service, login in logins)
+            )
+            for service, login in logins:
+                await apply_to_postgres(db, login, service)
+            yield {
+                f"{service.name}_{kind}_url": str(
+                    URL(url).with_user(login.name).with_password(login.password)
+                )
+                for service, login in logins
+                for kind, url in (("amqp", amqp_url), ("database", database_url))
+            }
+        finally:
+            for _, login in logins:
+                await db.execute(f"drop role if exists {login.name}")
+                await management.delete(f"/api/users/{login.name}", timeout=_ANSWER_S)
+            await db.close()
+
+
+@asynccontextmanager
+async def administering(management_url: str) -> AsyncIterator[httpx.AsyncClient]:
+    """The management API, as the user in its URL."""
+    at = URL(management_url)
+    administrator = httpx.BasicAuth(at.user or "", at.password or "")
+    async with httpx.AsyncClient(base_url=str(at.with_user(None)), auth=administrator) as client:
+        yield client
 
 
 async def _apply_role(db: Connection, login: Login, role: str) -> None:

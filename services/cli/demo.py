@@ -2,12 +2,14 @@
 
 import tempfile
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+import httpx
 from rich.text import Text
 from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
@@ -29,12 +31,13 @@ from services.cli.setup import declare_queues, migrate_schemas
 from services.cli.story import BROKEN, Story
 from services.cli.tap import Heard, Tap, tapped
 from services.invoicing import store as invoicing
-from services.registry import SERVICES
+from services.registry import SCHEMAS, SERVICES
 from services.wallet import store as wallet
 from shared.database import Connection, Row
 from shared.messages import Message
 from shared.messages.scheduler import TickMonth
 from shared.periods import BillingMonth
+from shared.users import temporary_users
 
 _PATIENCE_S: Final = 60.0
 _SETTLE_S: Final = 20.0
@@ -81,13 +84,16 @@ def demo() -> None:
 async def _demo() -> None:
     run = uuid.uuid4().hex[:4]
     with tempfile.TemporaryDirectory(prefix="cloudtill-demo-") as folder:
-        _title("Migrate, declare the queues, start a worker process of each service")
+        _title(
+            "Migrate, declare the queues, start a worker of each service, each as a user of its own"
+        )
         async with database() as db:
             await migrate_schemas(db)
         await declare_queues()
         async with (
+            _users() as users,
             tapped(_show) as tap,
-            workers([*SERVICES, "scheduler"], Path(folder)),
+            workers([*SERVICES, "scheduler"], Path(folder), users),
         ):
             story = Story(run, datetime.now(UTC).replace(microsecond=0))
             await _play(story, tap)
@@ -96,6 +102,33 @@ async def _demo() -> None:
                 await _tables(db, story)
                 await _audited(db)
     console.print("\nThe workers have stopped. Nothing is left running.", style="dim")
+
+
+@asynccontextmanager
+async def _users() -> AsyncIterator[dict[str, str]]:
+    """A user for each service that can do what it must and no more, while the body runs.
+
+    Where RabbitMQ's management API can't be asked to make them, all share ours.
+    """
+    own = settings()
+    async with AsyncExitStack() as closing:
+        users: dict[str, str] = {}
+        try:
+            users = await closing.enter_async_context(
+                temporary_users(
+                    SCHEMAS,
+                    own.management_url.get_secret_value(),
+                    own.amqp_url.get_secret_value(),
+                    own.database_url.get_secret_value(),
+                )
+            )
+        except httpx.HTTPError as error:
+            console.print(
+                f"All services share one user: RabbitMQ's management API at"
+                f" CLOUDTILL_MANAGEMENT_URL makes none ({type(error).__name__})",
+                style="yellow",
+            )
+        yield users
 
 
 async def _play(story: Story, tap: Tap) -> None:

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -16,17 +16,24 @@ _STOP_S: Final = 15.0
 
 
 @asynccontextmanager
-async def workers(services: Sequence[str], logs: Path) -> AsyncIterator[None]:
+async def workers(
+    services: Sequence[str], logs: Path, more: Mapping[str, str]
+) -> AsyncIterator[None]:
     """Run a worker process of each service while the body runs.
 
     Args:
         services: as `cloudtill run` knows them.
         logs: a folder for what each process writes.
+        more: settings, in small letters and without `CLOUDTILL_`.
 
     Raises:
         Failure: if a worker ends before the body does.
     """
-    running = {service: await _started(service, logs / f"{service}.log") for service in services}
+    environment = os.environ | {f"CLOUDTILL_{name.upper()}": one for name, one in more.items()}
+    running = {
+        service: await _started(service, logs / f"{service}.log", environment)
+        for service in services
+    }
     body = asyncio.current_task()
     ended: list[str] = []
 
@@ -52,7 +59,9 @@ async def workers(services: Sequence[str], logs: Path) -> AsyncIterator[None]:
         await asyncio.shield(_stop(list(running.values())))
 
 
-async def _started(service: str, log: Path) -> asyncio.subprocess.Process:
+async def _started(
+    service: str, log: Path, environment: Mapping[str, str]
+) -> asyncio.subprocess.Process:
     with log.open("wb") as written:
         return await asyncio.create_subprocess_exec(
             sys.executable,
@@ -64,7 +73,7 @@ async def _started(service: str, log: Path) -> asyncio.subprocess.Process:
             stdout=written,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C is ours: workers are stopped in their order
-            env=os.environ | {"CLOUDTILL_LOG_FORMAT": "json"},
+            env={**environment, "CLOUDTILL_LOG_FORMAT": "json"},
         )
 
 

@@ -23,6 +23,7 @@ from shared.users import (
     BadUser,
     Login,
     Rights,
+    administering,
     apply_reader_to_postgres,
     apply_to_postgres,
     apply_to_rabbitmq,
@@ -80,9 +81,7 @@ async def _apply(addresses: dict[str, ServiceAddresses]) -> list[str]:
 async def _on_rabbitmq(service: Service, url: str) -> str:
     login = Login.of(url, f"CLOUDTILL_{service.name.upper()}_AMQP_URL")
     host = URL(url).path[1:] or "/"
-    at = URL(settings().management_url.get_secret_value())
-    administrator = httpx.BasicAuth(at.user or "", at.password or "")
-    async with httpx.AsyncClient(base_url=str(at.with_user(None)), auth=administrator) as client:
+    async with administering(settings().management_url.get_secret_value()) as client:
         await apply_to_rabbitmq(client, host, login, service)
     return f"{service.name}: RabbitMQ user {login.name}"
 

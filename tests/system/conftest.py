@@ -1,6 +1,5 @@
 """Real worker processes against a broker and a database of the test's own."""
 
-import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -8,11 +7,11 @@ from typing import Protocol
 
 import pytest
 
-from services.registry import SERVICES
+from services.registry import SCHEMAS, SERVICES
+from shared.users import temporary_users
 from tests.servers import Servers
 from tests.servers.guarded import Guarded, watched
 from tests.system.house import House, open_house
-from tests.users import own_users
 
 
 class OpenHouse(Protocol):
@@ -36,12 +35,11 @@ async def house_of(
     tmp_path: Path,
     worker_guard: Guarded,
 ) -> AsyncIterator[OpenHouse]:
-    """Opens the test's house. With TEST_USERS=own each service in it has a user of its own."""
+    """Opens the test's house. Each service in it has a user of its own."""
     async with AsyncExitStack() as closing:
-        addresses: dict[str, str] = {}
-        if os.environ.get("TEST_USERS") == "own":
-            users = own_users(running_servers.management_url, amqp_url, database_url)
-            addresses = await closing.enter_async_context(users)
+        management = running_servers.management_url
+        users = temporary_users(SCHEMAS, management, amqp_url, database_url)
+        addresses = await closing.enter_async_context(users)
 
         async def opened(*names: str) -> House:
             services = [SERVICES[name] for name in names or SERVICES]

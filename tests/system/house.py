@@ -102,7 +102,7 @@ class House:
         ear: what was said on the exchange since the house was opened.
         database_url: of the test's own database.
         amqp_url: of the test's own virtual host.
-        addresses: settings that give each service a user of its own; none: all share one.
+        addresses: settings that give each service a user of its own.
         plug_ins: folders in which workers find what others installed.
     """
 

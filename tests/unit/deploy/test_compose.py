@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from yarl import URL
 
 from services.gateways.settings import GatewaySettings
 from services.registry import SERVICES
@@ -13,6 +14,7 @@ from shared.settings import Settings
 
 ROOT = Path(__file__).parents[3]
 WORKERS = {*SERVICES, "scheduler"}
+OURS = WORKERS | {"watch"}
 SERVERS = {"rabbitmq", "postgres"}
 
 
@@ -30,13 +32,25 @@ def dockerfile() -> str:
 
 
 def test_each_service_has_its_worker_and_there_are_no_others(compose: dict[str, Any]) -> None:
-    assert compose["services"].keys() == WORKERS | SERVERS | {"setup"}
+    assert compose["services"].keys() == OURS | SERVERS | {"setup"}
     for name in WORKERS:
         assert compose["services"][name]["command"] == ["run", name]
 
 
+def test_each_is_a_user_of_its_own_who_is_made_before_it_starts(compose: dict[str, Any]) -> None:
+    setup = compose["services"]["setup"]
+    assert setup["command"][0].endswith("&& cloudtill users apply")
+    for name in OURS:
+        environment = compose["services"][name]["environment"]
+        addresses = {key: one for key, one in environment.items() if key.endswith("_URL")}
+        own = [f"CLOUDTILL_{name.upper()}_AMQP_URL"] if name in WORKERS else []
+        assert sorted(addresses) == [*own, f"CLOUDTILL_{name.upper()}_DATABASE_URL"]
+        assert addresses.items() <= setup["environment"].items()
+        assert all(URL(one).user == f"cloudtill_{name}" for one in addresses.values())
+
+
 def test_workers_start_after_setup_and_healthy_servers(compose: dict[str, Any]) -> None:
-    for name in WORKERS:
+    for name in OURS:
         assert compose["services"][name]["depends_on"] == {
             "setup": {"condition": "service_completed_successfully"},
             "rabbitmq": {"condition": "service_healthy"},
@@ -60,8 +74,11 @@ def test_servers_are_published_to_this_machine_only(compose: dict[str, Any]) -> 
 def test_settings_are_those_of_the_program(compose: dict[str, Any], dockerfile: str) -> None:
     fields = {*Settings.model_fields, *GatewaySettings.model_fields}
     known = {f"CLOUDTILL_{name.upper()}" for name in fields}
+    known |= {
+        f"CLOUDTILL_{name.upper()}_{kind}_URL" for name in OURS for kind in ("AMQP", "DATABASE")
+    }
     named = set(re.findall(r"CLOUDTILL_[A-Z_]+", dockerfile))
-    for name in WORKERS | {"setup"}:
+    for name in OURS | {"setup"}:
         named |= compose["services"][name]["environment"].keys()
     assert {"CLOUDTILL_AMQP_URL", "CLOUDTILL_DATABASE_URL", "CLOUDTILL_OPS_PORT"} <= named <= known
 
@@ -94,7 +111,7 @@ def test_the_image_is_built_from_files_that_exist_and_are_let_in(
     assert copied == let_in
     for path in copied:
         assert (ROOT / path).exists()
-    for name in WORKERS | {"setup"}:
+    for name in OURS | {"setup"}:
         build = compose["services"][name]["build"]
         assert (ROOT / build["context"] / build["dockerfile"]).is_file()
 
