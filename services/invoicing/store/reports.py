@@ -14,8 +14,7 @@ Columns: TypeAlias = list[list[Any]]
 """Reports, a list for each field of `Report` in its order: there are many, and no object is made
 of each."""
 REPORTS_AT_ONCE: Final = 60_000
-"""Reports in one statement, at most. No group of messages has more: each statement takes its keys
-in sorted order, so two workers with the same reports wait for each other only within one."""
+"""Reports in one statement, at most."""
 
 
 async def _open_month(db: Connection, month: str) -> None:
@@ -45,12 +44,26 @@ async def append_reports(
     """
     faults: list[tuple[int, Fault]] = []
     await db.execute(sql.plan_each_time)
-    for start in range(0, len(reports[0]), REPORTS_AT_ONCE):
-        places: Sequence[int] = range(start, min(start + REPORTS_AT_ONCE, len(reports[0])))
+    for chunk in _chunks(reports):
+        places = chunk
         while places:
             places = await _append(db, reports, places, limits, faults)
     await db.execute(sql.plan_once)
     return sorted(faults)
+
+
+def _chunks(reports: Columns) -> Iterator[Sequence[int]]:
+    """The places of as many reports as one statement takes.
+
+    Each takes its keys in sorted order. So do several after one another: two workers with the same
+    reports would else wait for each other in a circle.
+    """
+    everything: Sequence[int] = range(len(reports[0]))
+    if len(everything) > REPORTS_AT_ONCE:
+        resource_ids, report_ids = reports[0], reports[1]
+        everything = sorted(everything, key=lambda place: (resource_ids[place], report_ids[place]))
+    for start in range(0, len(everything), REPORTS_AT_ONCE):
+        yield everything[start : start + REPORTS_AT_ONCE]
 
 
 async def _append(

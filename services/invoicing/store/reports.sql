@@ -26,7 +26,7 @@ set local plan_cache_mode = force_custom_plan;
 set local plan_cache_mode = auto;
 
 -- name: append_reports
--- Count reports, each once: in the month in which the use ended, on the invoice of that month or,
+-- Count reports, each once, their keys taken in an order that Python has too: in the month in which the use ended, on the invoice of that month or,
 -- where that was issued already, of the account's first one that is open. Use until the very end of
 -- a month belongs to it, so that nobody is late who reports as soon as it is over. Out come the
 -- places of those that were not counted, and why; `no_month`: it is to be opened first.
@@ -69,7 +69,8 @@ with told as (
     order by resource_id, report_id, place
 ), keyed as (
     insert into usage_report_key (resource_id, report_id, month)
-    select resource_id, report_id, month from good order by resource_id, report_id
+    select resource_id, report_id, month from good
+    order by resource_id collate "C", report_id collate "C"
     on conflict do nothing
     returning resource_id, report_id
 ), counted as materialized (
@@ -113,15 +114,24 @@ order by resource_id, report_id
 on conflict do nothing;
 
 -- name: take_waiting
--- Take out what waited for these resources.
-delete from waiting_report where resource_id = any ($1::text[])
+-- Take out what waited for these resources, held in a fixed order before.
+with held as materialized (
+    select ctid from waiting_report where resource_id = any ($1::text[])
+    order by resource_id, report_id for update
+)
+delete from waiting_report where ctid in (select ctid from held)
 returning resource_id, report_id, account_id, meter, quantity, used_from, used_to, reported_at;
 
 -- name: take_waited
--- Take out what waits no more: its resource is known, or its time is over.
-delete from waiting_report w
-where w.kept_until <= $1
-   or exists (select from resource r where r.resource_id = w.resource_id)
+-- Take out what waits no more, held in a fixed order before: its resource is known, or its time is
+-- over.
+with held as materialized (
+    select ctid from waiting_report w
+    where w.kept_until <= $1
+       or exists (select from resource r where r.resource_id = w.resource_id)
+    order by resource_id, report_id for update
+)
+delete from waiting_report where ctid in (select ctid from held)
 returning resource_id, report_id, account_id, meter, quantity, used_from, used_to, reported_at;
 
 -- name: close_usage_month

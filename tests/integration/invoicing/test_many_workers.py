@@ -10,6 +10,7 @@ import pytest
 
 from services.invoicing import store
 from services.invoicing.handlers import HANDLERS
+from services.invoicing.store import reports
 from shared.database import Connection
 from shared.messages import Message
 from shared.messages.invoicing import InvoiceIssued, InvoiceRunCompleted, MonthRangeDue
@@ -32,6 +33,7 @@ from tests.integration.invoicing.house import (
     provisioned,
     registered,
 )
+from tests.integration.invoicing.meters import batch, metered_resource, report, shop
 
 NOVEMBER, TICK = hanoi("2026-11-01 00:00"), hanoi("2026-12-01 00:05")
 ACCOUNTS = 1_100
@@ -207,3 +209,18 @@ async def test_march_has_the_minutes_that_its_time_zone_gives_it(
             (by_month[starts[-1]][0] - hanoi("2026-02-01 00:00")) // timedelta(minutes=1),
         ]
     )
+
+
+async def test_workers_with_the_same_reports_take_turns_though_each_takes_several_statements(
+    invoicing: Invoicing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await invoicing.hear(*shop(), metered_resource())
+    hour = NOVEMBER + timedelta(hours=1)
+    await invoicing.hear(batch(report("first", "1", NOVEMBER, hour)))
+    monkeypatch.setattr(reports, "REPORTS_AT_ONCE", 1)
+    some = [report(f"report-{number:02d}", "1", NOVEMBER, hour) for number in range(40)]
+    answers = await asyncio.gather(
+        *(invoicing.hear(batch(*order)) for order in (some, some[::-1], some, some[::-1]))
+    )
+    assert answers == [[]] * 4
+    assert await invoicing.value("select count(*) from usage_report") == 41
