@@ -19,7 +19,8 @@ class WalletKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Wallet:
-    """A wallet as it is in the ledger, amounts in the currency's smallest unit.
+    """A wallet as it is in the ledger, amounts in the currency's smallest unit, after so
+    many transfers.
 
     A POC wallet spends nothing from `ends_at` on; what is in it stays (domain 9).
     """
@@ -29,6 +30,7 @@ class Wallet:
     balance: int
     held: int
     ends_at: datetime | None = None
+    transfers: int = 0
 
     @property
     def available(self) -> int:

@@ -199,7 +199,7 @@ async def wallet_hold(commands: Sequence[WalletHold | WalletRelease], db: Connec
     await store.save_holds(db, changed)
     await store.append_hold_changes(db, decided)
     return said + [
-        _hold_told(one).because(causes[one.change.change_id])
+        _hold_told(one, wallets[one.change.key].transfers).because(causes[one.change.change_id])
         for one in decided
         if one.decision != "superseded"
     ]
@@ -277,6 +277,7 @@ def _told(
         available=posted.balance - posted.held,
         reason=transfer.reason,
         reference=transfer.transfer_id,
+        position=posted.position,
     ).because(cause)
 
 
@@ -294,7 +295,9 @@ def _declined(declined: Declined, held: int, causes: Mapping[str, WalletCharge])
     ).because(causes[charge.charge_id])
 
 
-def _hold_told(decided: DecidedChange) -> WalletHeld | WalletReleased | WalletDeclined:
+def _hold_told(
+    decided: DecidedChange, position: int
+) -> WalletHeld | WalletReleased | WalletDeclined:
     change = decided.change
     event: type[WalletHeld | WalletReleased | WalletDeclined] = WalletDeclined
     if decided.decision == "held":
@@ -311,6 +314,7 @@ def _hold_told(decided: DecidedChange) -> WalletHeld | WalletReleased | WalletDe
         reason=change.reason,
         reference=change.hold_id,
         change_id=change.change_id,
+        position=position,
     )
 
 

@@ -6,7 +6,7 @@ on conflict (account_id, wallet) do nothing;
 
 -- name: lock_wallets
 -- The wallets with these keys, locked in a fixed order so that two workers never deadlock.
-select account_id, wallet, currency, balance, held, ends_at
+select account_id, wallet, currency, balance, held, ends_at, transfers
 from wallet
 where (account_id, wallet) in (select * from unnest($1::text[], $2::text[]))
 order by account_id, wallet
@@ -64,9 +64,9 @@ with input as (
            i.reason, i.at
     from input i join moved m using (account_id, wallet)
     window history as (partition by i.account_id, i.wallet order by i.ordinal)
-    returning kind, transfer_id, account_id, wallet, amount, balance_after
+    returning kind, transfer_id, account_id, wallet, amount, balance_after, position
 )
-select p.kind, p.transfer_id, p.amount, p.balance_after as balance, m.held
+select p.kind, p.transfer_id, p.amount, p.balance_after as balance, p.position, m.held
 from posted p join moved m using (account_id, wallet);
 
 -- name: append_declined_charges

@@ -26,6 +26,7 @@ class Posted:
     transfer: Transfer
     balance: int
     held: int
+    position: int
 
 
 async def open_wallets(db: Connection, wallets: Collection[tuple[WalletKey, str]]) -> None:
@@ -52,6 +53,7 @@ async def lock_wallets(db: Connection, keys: Iterable[WalletKey]) -> dict[Wallet
             row["balance"],
             row["held"],
             row["ends_at"],
+            row["transfers"],
         )
         for row in rows
     )
@@ -118,7 +120,7 @@ async def append_transfers(db: Connection, transfers: Sequence[Transfer]) -> lis
     )
     posted = {(row["kind"], row["transfer_id"]): row for row in rows}
     return [
-        Posted(transfer, row["balance"], row["held"])
+        Posted(transfer, row["balance"], row["held"], row["position"])
         for transfer in transfers
         for row in (posted[transfer.kind, transfer.transfer_id],)
     ]

@@ -7,6 +7,7 @@ from pydantic import Field, PrivateAttr
 from shared.messages.items import PricedItem
 from shared.messages.model import (
     Action,
+    Amount,
     CurrencyCode,
     Id,
     Message,
@@ -101,6 +102,35 @@ class InvoicePaymentConfirmed(Message):
     amount: PositiveAmount
     currency: CurrencyCode
     method: PaymentMethod
+
+
+class QuotedItem(PricedItem):
+    """What one item of an order would cost. `given_back` is what would become credit when it is
+    done; `ends_at` is when its term would end."""
+
+    given_back: Amount = 0
+
+
+class QuoteGiven(Message):
+    """What an order would cost at this time, or the stable `reason` why it would be rejected.
+
+    `to_pay` and `given_back` are sums over the items; an order is priced anew when it is placed.
+    """
+
+    type: ClassVar[str] = "quote.given"
+    source: ClassVar[str] = _SOURCE
+    must_arrive: ClassVar[bool] = False
+    max_bytes: ClassVar[int] = 2 * 1024 * 1024
+
+    quote_id: Id
+    account_id: Id
+    currency: CurrencyCode | None = None
+    user_type: UserType | None = None
+    items: tuple[QuotedItem, ...] = ()
+    to_pay: Amount = 0
+    given_back: Amount = 0
+    reason: Id | None = None
+    message: Text | None = None
 
 
 class PaymentFailed(Message):

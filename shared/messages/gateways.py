@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from shared.messages.model import Id, Message, Text, Time
+from shared.messages.model import Id, Message, PositiveAmount, Text, Time
 
 
 class PaymentLinkReady(Message):
@@ -17,3 +17,17 @@ class PaymentLinkReady(Message):
     gateway: Id
     url: Text
     pay_until: Time
+
+
+class TopUpFailed(Message):
+    """A gateway did not take the money of a `top_up.requested`; nothing else happens."""
+
+    type: ClassVar[str] = "top_up.failed"
+    source: ClassVar[str] = "/cloudtill/gateways"
+    must_arrive: ClassVar[bool] = False
+
+    top_up_id: Id
+    account_id: Id
+    amount: PositiveAmount
+    gateway: Id
+    reason: Text

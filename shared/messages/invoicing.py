@@ -217,6 +217,40 @@ class InvoiceRunCompleted(Message):
     amounts: Mapping[CurrencyCode, SignedAmount] = Field(default_factory=dict)
 
 
+class ResourceUsage(Model):
+    """What one resource used in a month and is not invoiced yet, as lines of an invoice."""
+
+    resource_id: Id
+    lines: tuple[InvoiceLine, ...]
+    net: SignedAmount
+    vat: SignedAmount
+    gross: SignedAmount
+
+
+class UsageReportGiven(Message):
+    """What an account used in a billing month and is not invoiced yet, derived as the month's run
+    would, `until` an instant of it. Sums are of all resources; of those at most 500 are listed.
+
+    `reason` says why it can't be derived: `no_price`, `unknown_account`.
+    """
+
+    type: ClassVar[str] = "usage_report.given"
+    source: ClassVar[str] = _SOURCE
+    must_arrive: ClassVar[bool] = False
+    max_bytes: ClassVar[int] = 2 * 1024 * 1024
+
+    request_id: Id
+    account_id: Id
+    period: Period
+    until: Time
+    currency: CurrencyCode | None = None
+    resources: Annotated[tuple[ResourceUsage, ...], Field(max_length=INVOICES_IN_A_MESSAGE)] = ()
+    net: SignedAmount = 0
+    vat: SignedAmount = 0
+    gross: SignedAmount = 0
+    reason: Id | None = None
+
+
 class AccountOverdue(Message):
     """An account has invoices that were due and are not paid, the oldest since `since`.
     Said on each day on which it is so (domain 3.4)."""

@@ -15,6 +15,7 @@ from shared.messages.model import (
     Model,
     Name,
     PaymentMethod,
+    Period,
     PlainDecimal,
     PositiveAmount,
     PositiveCount,
@@ -134,6 +135,67 @@ class OrderPlaced(Message):
         if len({item.item_id for item in self.items}) < len(self.items):
             raise ValueError("two items have the same item_id")
         return self
+
+
+class QuoteRequested(Message):
+    """A page asks what an order would cost, or why it would be rejected; nothing is ordered.
+
+    Fields as in `order.placed`; billing answers with `quote.given` under the same `quote_id`.
+    """
+
+    type: ClassVar[str] = "quote.requested"
+    source: ClassVar[str] = "/portal"
+
+    quote_id: Id
+    account_id: Id
+    action: Action
+    items: Annotated[tuple[OrderItem, ...], Field(min_length=1, max_length=200)]
+    payment_method: PaymentMethod | None = None
+    coupon: Id | None = None
+
+    def as_order(self) -> OrderPlaced:
+        """The order that it asks about, at the time of the question.
+
+        Raises:
+            ValueError: if no such order could be placed: an item lacks what the action needs.
+        """
+        return OrderPlaced(
+            order_id=self.quote_id,
+            account_id=self.account_id,
+            action=self.action,
+            items=self.items,
+            payment_method=self.payment_method,
+            coupon=self.coupon,
+        ).within(self.envelope)
+
+
+class UsageReportRequested(Message):
+    """A page asks what an account used in a billing month so far, or what its month came to.
+
+    Invoicing answers with `usage_report.given` under the same `request_id`.
+    """
+
+    type: ClassVar[str] = "usage_report.requested"
+    source: ClassVar[str] = "/portal"
+
+    request_id: Id
+    account_id: Id
+    period: Period
+
+
+class TopUpRequested(Message):
+    """A user wants to pay money in through a gateway (domain 1): it becomes credit once it came.
+
+    The gateway's page is told by `payment.link_ready` with the top-up's id as `payment_id`.
+    """
+
+    type: ClassVar[str] = "top_up.requested"
+    source: ClassVar[str] = "/portal"
+
+    top_up_id: Id
+    account_id: Id
+    amount: PositiveAmount
+    currency: CurrencyCode = "VND"
 
 
 class GatewayPaymentSucceeded(Message):

@@ -4,7 +4,7 @@ from typing import ClassVar, Self
 
 from pydantic import model_validator
 
-from shared.messages.model import Amount, Id, Message, PositiveAmount, WalletKind
+from shared.messages.model import Amount, Count, Id, Message, PositiveAmount, WalletKind
 
 _SOURCE = "/cloudtill/wallet"
 
@@ -64,7 +64,8 @@ class WalletRelease(Message):
 
 class _WalletEvent(Message):
     """The state of a wallet after a change. `reference` is the id of what changed it; where that
-    is a hold, `change_id` is its command's."""
+    is a hold, `change_id` is its command's. `position` counts what has moved the balance so far, so
+    that whoever listens can tell which of two is the later one."""
 
     account_id: Id
     wallet: WalletKind
@@ -75,6 +76,7 @@ class _WalletEvent(Message):
     reason: Id
     reference: Id
     change_id: Id | None = None
+    position: Count | None = None
 
 
 class WalletCredited(_WalletEvent):

@@ -22,6 +22,7 @@ from services.billing.handlers.payments import (
     wallet_declined,
 )
 from services.billing.handlers.poc import poc_granted
+from services.billing.handlers.quotes import quote_requested
 from services.billing.handlers.renewals import renewals_due, resource_auto_renew_set
 from services.billing.handlers.resources import provisioning_failed, resource_changed
 from services.billing.handlers.ticks import remind, tick_minute
@@ -57,6 +58,7 @@ from shared.messages.upstream import (
     PocGranted,
     PricePublished,
     ProductPublished,
+    QuoteRequested,
     ResourceAutoRenewSet,
 )
 from shared.messages.wallet import WalletCredited, WalletDebited, WalletDeclined, WalletHeld
@@ -94,6 +96,7 @@ HANDLERS: Handlers = {
     InvoicePartiallyPaid: invoice_paid,
     ResourceAutoRenewSet: resource_auto_renew_set,
     OrderPlaced: order_placed,
+    QuoteRequested: quote_requested,
     RenewalsDue: renewals_due,
     TickMinute: tick_minute,
     TickDay: remind,

@@ -26,7 +26,7 @@ async def order_placed(placed: Sequence[OrderPlaced], db: Connection) -> list[Sa
     fresh, said = await _not_known(placed, db)
     if not fresh:
         return said
-    desk = await _open_desk([order for order, _ in fresh], db)
+    desk = await open_desk([order for order, _ in fresh], db)
     decided: list[Decided] = []
     for order, fingerprint in fresh:
         decision = desk.accept(order)
@@ -68,9 +68,11 @@ async def _not_known(
     return fresh, said
 
 
-async def _open_desk(placed: Sequence[OrderPlaced], db: Connection) -> Desk:
+async def open_desk(placed: Sequence[OrderPlaced], db: Connection, *, hold: bool = True) -> Desk:
+    """What is known while these orders are decided on; `hold` locks what they are about."""
     named = {_resource_id(order, item) for order in placed for item in order.items}
-    known = await resources.lock_resources(db, named)
+    codes = {order.coupon for order in placed if order.coupon is not None}
+    known = await (resources.lock_resources if hold else resources.find_resources)(db, named)
     products = {item.product for order in placed for item in order.items if item.product}
     products |= {resource.product for resource in known.values()}
     return Desk(
@@ -84,9 +86,7 @@ async def _open_desk(placed: Sequence[OrderPlaced], db: Connection) -> Desk:
             {order.account_id for order in placed},
         ),
         resources=known,
-        coupons=await catalogue.lock_coupons(
-            db, {order.coupon for order in placed if order.coupon is not None}
-        ),
+        coupons=await (catalogue.lock_coupons if hold else catalogue.find_coupons)(db, codes),
         hold_days=settings().hold_days,
     )
 

@@ -141,6 +141,15 @@ async def find_catalogue(
 
 async def lock_coupons(db: Connection, codes: Collection[str]) -> dict[str, Coupon]:
     """Those of these coupons that exist, held."""
+    return await _coupons(db, sql.lock_coupons, codes)
+
+
+async def find_coupons(db: Connection, codes: Collection[str]) -> dict[str, Coupon]:
+    """Those of these coupons that exist, as they are."""
+    return await _coupons(db, sql.find_coupons, codes)
+
+
+async def _coupons(db: Connection, statement: str, codes: Collection[str]) -> dict[str, Coupon]:
     if not codes:
         return {}
     return {
@@ -153,7 +162,7 @@ async def lock_coupons(db: Connection, codes: Collection[str]) -> dict[str, Coup
             account_id=row["account_id"],
             uses_left=row["uses_left"],
         )
-        for row in await db.fetch(sql.lock_coupons, list(codes))
+        for row in await db.fetch(statement, list(codes))
     }
 
 

@@ -75,6 +75,11 @@ from coupon where code = any($1::text[])
 order by code
 for no key update;
 
+-- name: find_coupons
+-- Coupons as they are, for whoever only asks.
+select code, kind, value, products, valid_until, account_id, max_uses - uses as uses_left
+from coupon where code = any($1::text[]);
+
 -- name: use_coupons
 -- Orders use coupons.
 with used as (

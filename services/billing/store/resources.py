@@ -21,10 +21,21 @@ _COMPONENTS: Final = TypeAdapter(tuple[Component, ...])
 
 async def lock_resources(db: Connection, resource_ids: Collection[str]) -> dict[str, Resource]:
     """Those of these resources that exist, held, with the live pieces of their terms."""
+    return await _resources(db, sql.lock_resources, resource_ids)
+
+
+async def find_resources(db: Connection, resource_ids: Collection[str]) -> dict[str, Resource]:
+    """Those of these resources that exist, as they are, with the live pieces of their terms."""
+    return await _resources(db, sql.find_resources, resource_ids)
+
+
+async def _resources(
+    db: Connection, statement: str, resource_ids: Collection[str]
+) -> dict[str, Resource]:
     if not resource_ids:
         return {}
     ordered = sorted(set(resource_ids))
-    rows = await db.fetch(sql.lock_resources, ordered)
+    rows = await db.fetch(statement, ordered)
     pieces: defaultdict[str, list[TermPiece]] = defaultdict(list)
     for row in await db.fetch(sql.find_pieces, ordered) if rows else ():
         pieces[row["resource_id"]].append(

@@ -7,6 +7,13 @@ from resource where resource_id = any($1::text[])
 order by resource_id
 for no key update;
 
+-- name: find_resources
+-- Resources as they are, for whoever only asks.
+select resource_id, account_id, product, name, user_type, state, components, starts_at, ends_at,
+       auto_renew_months, auto_renew_set_at, renewal_tried_at, next_renewal_at, version, busy_with,
+       in_trash
+from resource where resource_id = any($1::text[]);
+
 -- name: find_pieces
 -- The live pieces of resources' terms.
 select resource_id, order_id, item_id, starts_at, ends_at, paid, vat_rate

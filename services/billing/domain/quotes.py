@@ -1,0 +1,44 @@
+"""What an order would come to, for whoever asks before placing it (domain 5, 6)."""
+
+from datetime import datetime, timedelta
+
+from services.billing.domain import terms
+from services.billing.domain.orders import Accepted, Desk
+from services.billing.domain.resources import Resource
+from shared.messages.billing import QuotedItem
+from shared.messages.items import PricedItem
+
+
+def quoted(accepted: Accepted, desk: Desk, at: datetime) -> list[QuotedItem]:
+    """The items of an order that would be accepted at `at`, with what each would give back as
+    credit and when its term would end."""
+    return [
+        _quoted(item, desk.resources.get(item.resource_id), desk, at) for item in accepted.items
+    ]
+
+
+def _quoted(item: PricedItem, resource: Resource | None, desk: Desk, at: datetime) -> QuotedItem:
+    return QuotedItem(
+        **item.model_dump(exclude={"ends_at"}),
+        ends_at=_ends_at(item, resource, at),
+        given_back=_given_back(item, resource, desk, at),
+    )
+
+
+def _given_back(item: PricedItem, resource: Resource | None, desk: Desk, at: datetime) -> int:
+    """A smaller configuration gives back its difference, a deletion what was not used of what was
+    paid, where the product refunds (domain 6)."""
+    if item.action == "delete" and resource is not None and item.user_type == "prepaid":
+        product = desk.catalogue.find_product(item.product, at)
+        refunds = product is not None and product.refundable
+        return terms.unused_value(resource.pieces, at) if refunds else 0
+    return max(0, -item.amount)
+
+
+def _ends_at(item: PricedItem, resource: Resource | None, at: datetime) -> datetime | None:
+    if item.user_type == "postpaid":
+        return None
+    if item.ends_at is not None or item.days is None:
+        return item.ends_at or (resource.ends_at if resource else None)
+    begins = resource.ends_at if resource and item.action == "renew" else at
+    return (begins or at) + timedelta(days=item.days)
