@@ -15,8 +15,15 @@ _LAST_ANSWERS_S: Final = 10
 
 
 @asynccontextmanager
-async def serving(app: Starlette, port: int | None) -> AsyncIterator[None]:
+async def serving(
+    app: Starlette, port: int | None, *, connections: int = _CONNECTIONS
+) -> AsyncIterator[None]:
     """Answer on `port`, on all addresses, while the body runs; without a port, nowhere.
+
+    Args:
+        app: what answers.
+        port: where.
+        connections: at once, at most; who comes then is told to come again.
 
     Raises:
         OSError: if the port is taken.
@@ -29,7 +36,7 @@ async def serving(app: Starlette, port: int | None) -> AsyncIterator[None]:
             app,
             log_config=None,
             lifespan="off",
-            limit_concurrency=_CONNECTIONS,
+            limit_concurrency=connections,
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=_LAST_ANSWERS_S,
         )

@@ -1,7 +1,7 @@
 """A worker: consumes its service's queue, group by group, until it is told to stop."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -16,6 +16,7 @@ from shared.failpoints import passing
 from shared.handling import Handling, Unfinished
 from shared.inbox import sql
 from shared.lifetime import beside, until_migrated
+from shared.outbox import OutboxRow
 from shared.relay import Relay
 from shared.service import Service
 from shared.settings import Settings
@@ -34,6 +35,7 @@ class Worker:
         self._settings = settings
         self._stopping = asyncio.Event()
         self._deliveries: Deliveries | None = None
+        self._relay: Relay | None = None
         self.ready = False
         """Whether it has its queue and its database: ready for work."""
 
@@ -42,6 +44,14 @@ class Worker:
         self._stopping.set()
         if self._deliveries:
             self._deliveries.stop()
+
+    async def hand_over(self, rows: Sequence[OutboxRow]) -> None:
+        """Have published at once what was said outside of a group, and is leased to this worker.
+
+        Where it does not run, whichever relay comes first publishes it when the lease is over.
+        """
+        if self._relay:
+            await self._relay.hand_over(rows)
 
     async def run(self) -> None:
         """Work until stopped. What breaks meanwhile is made anew."""
@@ -52,7 +62,7 @@ class Worker:
             pool(url, self.service.name) as durable,
             pool(url, self.service.name, size=3, durable=False) as quick,
         ):
-            relay = Relay(self.service.name, quick, self._settings)
+            self._relay = relay = Relay(self.service.name, quick, self._settings)
             handling = Handling(self.service, durable, quick, self._settings, self._stopping)
             async with beside(
                 relay.run(),
@@ -65,6 +75,7 @@ class Worker:
                 await self._consume(handling, relay)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(relay.drained(), self._settings.shutdown_s)
+        self._relay = None
         log.info("worker stopped", service=self.service.name)
 
     async def _consume(self, handling: Handling, relay: Relay) -> None:

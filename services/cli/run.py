@@ -10,6 +10,7 @@ import uvloop
 
 from services.cli.console import Failure, settings
 from services.gateways.app import GatewayWorker
+from services.portal.app import PortalWorker
 from services.registry import SERVICES
 from services.scheduler.app import Scheduler
 from shared import log, ops
@@ -47,12 +48,14 @@ def run(
         runner.run(_run(chosen))
 
 
-def _worker(name: str, shared: Settings) -> Worker | Scheduler | GatewayWorker:
+def _worker(name: str, shared: Settings) -> Worker | Scheduler | GatewayWorker | PortalWorker:
     match name:
         case "scheduler":
             return Scheduler(shared)
         case "gateways":
             return GatewayWorker(shared)
+        case "portal":
+            return PortalWorker(shared)
         case _:
             return Worker(SERVICES[name], shared)
 

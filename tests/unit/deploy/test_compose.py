@@ -9,6 +9,7 @@ import yaml
 from yarl import URL
 
 from services.gateways.settings import GatewaySettings
+from services.portal.settings import PortalSettings
 from services.registry import SERVICES
 from shared.settings import Settings
 
@@ -62,17 +63,21 @@ def test_workers_start_after_setup_and_healthy_servers(compose: dict[str, Any]) 
 
 def test_a_worker_can_be_scaled(compose: dict[str, Any]) -> None:
     for name in WORKERS:
-        assert not compose["services"][name].keys() & {"container_name", "ports", "hostname"}
+        fixed = {"container_name", "hostname"} | (set() if name == "portal" else {"ports"})
+        assert not compose["services"][name].keys() & fixed
+    (published,) = compose["services"]["portal"]["ports"]
+    assert "-8000-8009}" in published, "each of several has a port of its own"
 
 
 def test_servers_are_published_to_this_machine_only(compose: dict[str, Any]) -> None:
-    for name in SERVERS:
+    for name in (*SERVERS, "portal"):
         for port in compose["services"][name]["ports"]:
             assert port.startswith("127.0.0.1:")
 
 
 def test_settings_are_those_of_the_program(compose: dict[str, Any], dockerfile: str) -> None:
     fields = {*Settings.model_fields, *GatewaySettings.model_fields}
+    fields |= {f"portal_{name}" for name in PortalSettings.model_fields}
     known = {f"CLOUDTILL_{name.upper()}" for name in fields}
     known |= {
         f"CLOUDTILL_{name.upper()}_{kind}_URL" for name in OURS for kind in ("AMQP", "DATABASE")

@@ -17,6 +17,7 @@ import yaml
 
 from services.cli.watch import USER as WATCH
 from services.gateways.settings import GatewaySettings
+from services.portal.settings import PortalSettings
 from services.registry import SCHEMAS, SERVICES
 from shared.settings import ServiceAddresses, Settings
 from tests.unit.deploy.kustomize import Resource, build, containers, documents, pods
@@ -159,7 +160,10 @@ def test_every_queue_is_scaled_by_what_is_ready_and_what_workers_hold(
 
 
 def test_settings_are_those_of_the_program(resources: list[Resource]) -> None:
-    known = {f"CLOUDTILL_{name.upper()}" for name in (*Settings.model_fields, *gateway_fields())}
+    known = {
+        f"CLOUDTILL_{name.upper()}"
+        for name in (*Settings.model_fields, *portal_and_gateway_fields())
+    }
     own = {
         f"CLOUDTILL_{service.upper()}_{name.upper()}"
         for service in (*WORKERS, WATCH)
@@ -196,6 +200,8 @@ def test_probes_ask_where_the_worker_answers(resources: list[Resource]) -> None:
         assert asked["readiness"] == {"path": "/readyz", "port": "ops"}
         if name == "gateways":
             assert str(ports["callbacks"]) == environment(container)["CLOUDTILL_GATEWAYS_PORT"]
+        if name == "portal":
+            assert str(ports["pages"]) == environment(container)["CLOUDTILL_PORTAL_PORT"]
 
 
 def test_a_worker_may_finish_before_it_is_killed(resources: list[Resource]) -> None:
@@ -276,8 +282,9 @@ def settings_of(resources: list[Resource]) -> dict[str, str]:
     return data
 
 
-def gateway_fields() -> Iterator[str]:
+def portal_and_gateway_fields() -> Iterator[str]:
     yield from GatewaySettings.model_fields
+    yield from (f"portal_{name}" for name in PortalSettings.model_fields)
 
 
 def assert_valid(resource: Resource) -> None:

@@ -1,0 +1,73 @@
+"""What messages tell of payments: of orders, of invoices, and top-ups through a gateway."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from services.portal.domain.facts import Fact
+from shared.messages import Message
+from shared.messages.billing import PaymentConfirmed, PaymentFailed, PaymentRequested
+from shared.messages.gateways import PaymentLinkReady, TopUpFailed
+from shared.messages.upstream import TopUpReceived, TopUpRequested
+
+
+def of_payment(message: Message) -> Iterator[Fact]:
+    """How far a payment is, and where it can be made."""
+    told: dict[str, Any]
+    match message:
+        case PaymentRequested():
+            told = _of(message) | {
+                "method": message.method,
+                "amount": message.amount,
+                "currency": message.currency,
+                "requested_at": message.time,
+                "pay_until": message.pay_until,
+            }
+        case PaymentConfirmed():
+            told = _of(message) | {
+                "method": message.method,
+                "amount": message.amount,
+                "currency": message.currency,
+                "confirmed_at": message.time,
+            }
+        case PaymentFailed():
+            told = _of(message) | {"failed_at": message.time, "reason": message.reason}
+        case PaymentLinkReady():
+            told = {"gateway": message.gateway, "url": message.url, "pay_until": message.pay_until}
+        case TopUpRequested():
+            told = {
+                "method": "gateway",
+                "amount": message.amount,
+                "currency": message.currency,
+                "requested_at": message.time,
+                "top_up": True,
+            }
+        case TopUpReceived():
+            told = {
+                "method": "gateway",
+                "gateway": message.gateway,
+                "amount": message.amount,
+                "confirmed_at": message.time,
+                "top_up": True,
+            }
+        case TopUpFailed():
+            told = {
+                "method": "gateway",
+                "gateway": message.gateway,
+                "amount": message.amount,
+                "failed_at": message.time,
+                "reason": message.reason[:64],
+                "top_up": True,
+            }
+        case _:
+            return
+    payment_id = (
+        message.top_up_id
+        if isinstance(message, TopUpRequested | TopUpReceived | TopUpFailed)
+        else message.payment_id
+    )
+    key = {"account_id": message.account_id, "payment_id": payment_id}
+    yield (message.account_id, payment_id), key | told
+
+
+def _of(message: PaymentRequested | PaymentConfirmed | PaymentFailed) -> dict[str, Any]:
+    return {"order_id": message.order_id, "invoice_id": message.invoice_id}

@@ -1,0 +1,129 @@
+"""The portal's one handler: what messages tell is gathered table by table, and written.
+
+To show something more: a table in a migration, what messages tell of it in `domain`, its statement
+in `store/saving.sql`, a line in `TELLINGS`, and the type in `HEARD`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+from services.portal.domain import (
+    accounts,
+    answers,
+    catalogue,
+    events,
+    invoices,
+    orders,
+    payments,
+    resources,
+    wallets,
+)
+from services.portal.domain.facts import Row, each, gathered, newest, told_by
+from services.portal.store import saving
+from shared.database import Connection
+from shared.messages import Message, Said
+from shared.messages import billing as b
+from shared.messages import gateways as g
+from shared.messages import invoicing as i
+from shared.messages import notifications as n
+from shared.messages import provisioning as p
+from shared.messages import upstream as u
+from shared.messages import wallet as w
+from shared.service import Handlers
+
+TELLINGS: Final[Mapping[str, Callable[[Sequence[Message]], Sequence[Row]]]] = {
+    "accounts": partial(gathered, telling=accounts.of_account),
+    "pocs": lambda told: each(told_by(told, accounts.of_poc)),
+    "products": partial(
+        newest, telling=catalogue.of_product, version=lambda row: row["published_at"]
+    ),
+    "prices": partial(newest, telling=catalogue.of_price, version=lambda row: row["published_at"]),
+    "orders": partial(gathered, telling=orders.of_order),
+    "items": partial(gathered, telling=orders.of_item),
+    "payments": partial(gathered, telling=payments.of_payment),
+    "resources": partial(newest, telling=resources.of_resource, version=lambda row: row["version"]),
+    "auto_renewals": partial(
+        newest,
+        telling=resources.of_auto_renewal,
+        version=lambda row: (row["set_at"], row["months"] is None),
+    ),
+    "wallets": partial(
+        newest, telling=wallets.of_wallet, version=lambda row: (row["position"], row["at"])
+    ),
+    "entries": lambda told: each(told_by(told, wallets.of_entry)),
+    "invoices": lambda told: each(told_by(told, invoices.of_invoice)),
+    "invoice_payments": lambda told: each(told_by(told, invoices.of_invoice_payment)),
+    "credit_notes": lambda told: each(told_by(told, invoices.of_credit_note)),
+    "notices": lambda told: each(told_by(told, answers.of_notice)),
+    "quotes": lambda told: each(told_by(told, answers.of_quote)),
+    "usage_reports": partial(
+        newest, telling=answers.of_usage_report, version=lambda row: row["until"]
+    ),
+}
+"""What messages tell, by the table of `saving.TABLES`."""
+
+
+async def heard(messages: Sequence[Any], db: Connection) -> list[Said]:
+    """Write down what messages tell, each table once, and each event of an account."""
+    for table in saving.TABLES:
+        await saving.save_rows(db, table, TELLINGS[table](messages))
+    await saving.append_events(db, each(told_by(messages, events.of_event)))
+    return []
+
+
+HEARD: Final[tuple[type[Message], ...]] = (
+    u.AccountRegistered,
+    u.AccountSwitchRequested,
+    u.ProductPublished,
+    u.PricePublished,
+    u.DiscountGranted,
+    u.PocGranted,
+    u.OrderPlaced,
+    u.TopUpRequested,
+    u.TopUpReceived,
+    u.InvoicePaymentRequested,
+    u.InvoicePaymentRecorded,
+    u.InvoiceCreditRequested,
+    u.ResourceAutoRenewSet,
+    u.GatewayPaymentSucceeded,
+    u.GatewayPaymentFailed,
+    g.PaymentLinkReady,
+    g.TopUpFailed,
+    b.OrderRejected,
+    b.OrderConfirmed,
+    b.PaymentRequested,
+    b.PaymentConfirmed,
+    b.PaymentFailed,
+    b.RefundToCredit,
+    b.AccountSwitched,
+    b.AccountSwitchRefused,
+    b.QuoteGiven,
+    p.ResourceProvisioned,
+    p.ResourceResized,
+    p.ResourceRenewed,
+    p.ResourceRecovered,
+    p.ResourceStopped,
+    p.ResourceStarted,
+    p.ResourceSuspended,
+    p.ResourceDeleted,
+    p.ResourceReleased,
+    p.ResourceConverted,
+    p.ProvisioningFailed,
+    w.WalletCredited,
+    w.WalletDebited,
+    w.WalletHeld,
+    w.WalletReleased,
+    w.WalletDeclined,
+    i.InvoiceIssued,
+    i.InvoicesIssued,
+    i.InvoicePaid,
+    i.InvoicePartiallyPaid,
+    i.InvoiceCredited,
+    i.AccountOverdue,
+    i.AccountSettled,
+    i.UsageReportGiven,
+    n.NotificationRequested,
+)
+
+HANDLERS: Handlers = dict.fromkeys(HEARD, heard)

@@ -1,0 +1,56 @@
+"""What an operator can set of the portal: variables `CLOUDTILL_PORTAL_*`."""
+
+from functools import cache
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from shared.environment import EnvironmentSettings
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
+
+
+class PortalSettings(EnvironmentSettings):
+    """Pages and logins. Times are in seconds, and real ones."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CLOUDTILL_PORTAL_", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    port: Port | None = Field(
+        None, description="Port of the pages; none: this worker only keeps the read tables."
+    )
+    url: str = Field(
+        "http://localhost:8000", description="What browsers know it as: https://portal.example.com."
+    )
+    development_login: bool = Field(
+        False, description="Whether everybody may log in as anybody: for trying things only."
+    )
+    issuer: str | None = Field(None, description="The OpenID Connect provider: its issuer's URL.")
+    client_id: str = Field("cloudtill", description="What the provider knows the portal as.")
+    client_secret: SecretStr | None = Field(None, description="The portal's secret there, if any.")
+    roles_claim: str = Field("roles", description="The claim with somebody's roles.")
+    accounts_claim: str = Field("account_ids", description="The claim with a customer's accounts.")
+    secret: SecretStr | None = Field(
+        None, description="Signs what a browser keeps while it logs in; one for all workers."
+    )
+    session_idle_s: int = Field(3_600, ge=60, description="How long a login lasts unused.")
+    session_at_most_s: int = Field(43_200, ge=60, description="How long a login lasts at most.")
+    logins_a_minute: int = Field(20, ge=1, description="Tries to log in from one address.")
+    acts_a_minute: int = Field(60, ge=1, description="Acts of one person.")
+    quote_wait_s: float = Field(3, gt=0, le=30, description="How long a page waits for a price.")
+    poll_s: float = Field(
+        0.2, gt=0, le=10, description="How often to look for news while pages are open."
+    )
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers come by https."""
+        return self.url.startswith("https:")
+
+
+@cache
+def settings() -> PortalSettings:
+    """The settings of this process, read from the environment once."""
+    return PortalSettings()

@@ -1,0 +1,1 @@
+"""The portal's SQL: `saving` writes the read tables, and a module an area reads them."""

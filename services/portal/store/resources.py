@@ -1,0 +1,30 @@
+"""Resources, as pages show them."""
+
+from datetime import datetime
+
+from shared.database import Connection, Row
+from shared.sql import Statements
+
+sql = Statements("services.portal.store", "resources.sql")
+
+
+async def find_resources(
+    db: Connection, account_id: str, *, with_deleted: bool = False, limit: int = 1_000
+) -> list[Row]:
+    """An account's resources, by name."""
+    return await db.fetch(sql.find_resources, account_id, with_deleted, limit)
+
+
+async def find_resource(db: Connection, account_id: str, resource_id: str) -> Row | None:
+    """A resource of an account."""
+    return await db.fetchrow(sql.find_resource, account_id, resource_id)
+
+
+async def find_ending(db: Connection, account_id: str, until: datetime) -> list[Row]:
+    """Resources in use whose term ends by a time, the next first."""
+    return await db.fetch(sql.find_ending, account_id, until)
+
+
+async def count_states(db: Connection, account_id: str) -> dict[str, int]:
+    """How many resources there are in each state."""
+    return {row["state"]: row["count"] for row in await db.fetch(sql.count_states, account_id)}

@@ -1,0 +1,25 @@
+-- name: find_resources
+-- An account's resources, by name; those that are gone only where they are asked for.
+select r.*, a.months as auto_renew_months
+from resource r left join auto_renewal a using (account_id, resource_id)
+where r.account_id = $1 and ($2 or r.state <> 'deleted')
+order by lower(r.name), r.resource_id
+limit $3;
+
+-- name: find_resource
+-- A resource of an account.
+select r.*, a.months as auto_renew_months
+from resource r left join auto_renewal a using (account_id, resource_id)
+where r.account_id = $1 and r.resource_id = $2;
+
+-- name: find_ending
+-- Resources in use whose term ends by a time.
+select r.*, a.months as auto_renew_months
+from resource r left join auto_renewal a using (account_id, resource_id)
+where r.account_id = $1 and r.ends_at <= $2 and r.state <> 'deleted'
+order by r.ends_at, r.resource_id
+limit 50;
+
+-- name: count_states
+-- How many resources there are in each state.
+select state, count(*) from resource where account_id = $1 group by state;

@@ -1,0 +1,72 @@
+"""The portal's worker: its queue, which keeps the read tables, and its pages, in one process."""
+
+import asyncio
+from typing import Final
+
+from services.portal.settings import PortalSettings
+from services.portal.store import saving, sessions
+from services.portal.web.app import portal_app
+from services.portal.web.feed import Feed
+from services.portal.web.portal import Portal, now
+from shared import http, worker
+from shared.database import PassingTrouble, Pool, pool, transaction
+from shared.lifetime import beside, until_migrated
+from shared.service import Service
+from shared.settings import Settings
+
+_CONNECTIONS: Final = 1_000
+"""Of browsers: each open page has one for its news."""
+_POOL: Final = 10
+_TIDY_S: Final = 600
+
+
+class Worker:
+    """Hears what happens and shows it. As many as an operator likes share the queue and logins."""
+
+    def __init__(self, service: Service, settings: Settings, own: PortalSettings) -> None:
+        self._service = service
+        self._settings = settings
+        self._own = own
+        self._hearing = worker.Worker(service, settings)
+        self._feed: Feed | None = None
+        self._stopping = asyncio.Event()
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has its queue and its database."""
+        return self._hearing.ready
+
+    def stop(self) -> None:
+        """Finish what is in hand, end what pages follow, and return from `run`."""
+        self._stopping.set()
+        self._hearing.stop()
+        if self._feed:
+            self._feed.stop()
+
+    async def run(self) -> None:
+        """Work until stopped."""
+        url = self._settings.database_url.get_secret_value()
+        if not await until_migrated(self._service, url, self._stopping):
+            return
+        async with pool(url, self._service.name, size=_POOL) as connections:
+            self._feed = feed = Feed(connections, self._own.poll_s)
+            portal = Portal(connections, self._own, feed, self._hearing.hand_over)
+            if self._stopping.is_set():
+                return
+            async with (
+                http.serving(portal_app(portal), self._own.port, connections=_CONNECTIONS),
+                beside(feed.run(), _tidy(connections)),
+            ):
+                await self._hearing.run()
+
+
+async def _tidy(connections: Pool) -> None:
+    """Forget logins that are over, and prices that nobody waits for."""
+    while True:
+        try:
+            async with transaction(connections) as db:
+                await saving.forget_quotes(db)
+                await sessions.forget_sessions(db, now())
+        except PassingTrouble:
+            pass  # the next round comes
+        await asyncio.sleep(_TIDY_S)
