@@ -47,8 +47,9 @@ servers: $(READY)  ## a private RabbitMQ and Postgres until Ctrl-C
 	@$(BIN)/python -m tests.servers --durable
 
 .PHONY: up
-up:  ## the same in containers: docker compose
-	docker compose up --build
+up:  ## all of it until Ctrl-C, with the portal's pages: docker compose, else processes of this machine
+	@if docker info >/dev/null 2>&1; then docker compose up --build; else \
+		$(MAKE) --no-print-directory $(READY) && $(BIN)/python -m tests.servers --durable $(BIN)/cloudtill up; fi
 
 .PHONY: test
 test: $(READY)  ## all tests; ARGS="-k wallet" picks

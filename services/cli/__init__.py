@@ -6,7 +6,20 @@ from typing import cast
 
 import typer
 
-from services.cli import audit, dead, demo, documents, publish, run, setup, show, top, users, watch
+from services.cli import (
+    audit,
+    dead,
+    demo,
+    documents,
+    publish,
+    run,
+    setup,
+    show,
+    top,
+    up,
+    users,
+    watch,
+)
 from services.cli.console import Failure, errors
 from shared.log import hush_libraries
 
@@ -20,6 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(demo.demo)
+app.command()(up.up)
 app.command()(run.run)
 app.command()(setup.migrate)
 app.add_typer(setup.topology, name="topology")

@@ -30,6 +30,7 @@ from services.cli.publish import send, stamped
 from services.cli.setup import declare_queues, migrate_schemas
 from services.cli.story import BROKEN, Story
 from services.cli.tap import Heard, Tap, tapped
+from services.cli.up import pages_for_trying
 from services.invoicing import store as invoicing
 from services.registry import SCHEMAS, SERVICES
 from services.wallet import store as wallet
@@ -90,11 +91,13 @@ async def _demo() -> None:
         async with database() as db:
             await migrate_schemas(db)
         await declare_queues()
+        pages = pages_for_trying()
         async with (
             _users() as users,
             tapped(_show) as tap,
-            workers([*SERVICES, "scheduler"], Path(folder), users),
+            workers([*SERVICES, "scheduler"], Path(folder), {**users, **pages.settings}),
         ):
+            console.print(f"The portal's pages are at {pages.address} while the demo runs.")
             story = Story(run, datetime.now(UTC).replace(microsecond=0))
             await _play(story, tap)
             await _unsettled()

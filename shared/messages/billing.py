@@ -114,7 +114,8 @@ class QuotedItem(PricedItem):
 class QuoteGiven(Message):
     """What an order would cost at this time, or the stable `reason` why it would be rejected.
 
-    `to_pay` and `given_back` are sums over the items; an order is priced anew when it is placed.
+    `to_pay`, `to_hold` and `given_back` are sums over the items; an order is priced anew when it
+    is placed.
     """
 
     type: ClassVar[str] = "quote.given"
@@ -128,6 +129,7 @@ class QuoteGiven(Message):
     user_type: UserType | None = None
     items: tuple[QuotedItem, ...] = ()
     to_pay: Amount = 0
+    to_hold: Amount = 0
     given_back: Amount = 0
     reason: Id | None = None
     message: Text | None = None

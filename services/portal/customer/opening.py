@@ -22,7 +22,8 @@ async def register(visit: Visit) -> Response:
         return RedirectResponse("/login", 303)
     if visit.request.method == "GET":
         return _form(visit, None)
-    account_id = f"acc-{uuid.uuid5(uuid.NAMESPACE_OID, visit.login.subject + visit.text('key'))}"
+    opened = uuid.uuid5(uuid.NAMESPACE_OID, f"{visit.login.subject} {visit.text('key')}")
+    account_id = f"acc-{opened.hex[:16]}"
     try:
         message = AccountRegistered(
             account_id=account_id,
