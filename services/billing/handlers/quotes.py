@@ -43,7 +43,7 @@ def _given(question: QuoteRequested, accepted: Accepted, items: list[QuotedItem]
         user_type=accepted.user_type,
         items=tuple(items),
         to_pay=accepted.to_pay,
-        to_hold=accepted.to_hold,
+        to_hold=sum(item.held or 0 for item in accepted.to_hold),
         given_back=sum(item.given_back for item in items),
     ).because(question)
 
