@@ -11,7 +11,7 @@ for no key update;
 -- Resources as they are, for whoever only asks.
 select resource_id, account_id, product, name, user_type, state, components, starts_at, ends_at,
        auto_renew_months, auto_renew_set_at, renewal_tried_at, next_renewal_at, version, busy_with,
-       in_trash
+       in_trash, poc
 from resource where resource_id = any($1::text[]);
 
 -- name: find_pieces
