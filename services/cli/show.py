@@ -206,7 +206,8 @@ async def _resources(db: Connection, account_id: str, page: Page) -> Shown | Non
 
 
 async def _wallet(db: Connection, account_id: str, page: Page) -> Shown | None:
-    """The credit history has its own order: the position in the wallet's ledger."""
+    """The credit history has its own order: the position in the wallet's ledger. Of a POC wallet
+    the latest is shown beside it."""
     before = page.position()
     async with schema(db, "wallet"):
         wallets = await wallet.show_wallets(db, account_id)
@@ -215,8 +216,12 @@ async def _wallet(db: Connection, account_id: str, page: Page) -> Shown | None:
         history = await wallet.show_credit_history(
             db, account_id, "credit", before=before, limit=page.one_more
         )
+        poc_history = await wallet.show_credit_history(db, account_id, "poc", limit=page.limit)
     rows, following = page.cut(history, lambda row: str(row["position"]))
-    return Shown(None, {"wallets": wallets, "credit history": rows}, following)
+    lists: dict[str, Rows] = {"wallets": wallets, "credit history": rows}
+    if poc_history:
+        lists["poc history"] = poc_history
+    return Shown(None, lists, following)
 
 
 async def _invoice(db: Connection, invoice_id: str, _page: Page) -> Shown | None:

@@ -232,3 +232,17 @@ def test_the_dead_letters_of_all_services_are_listed(cloudtill: Cloudtill) -> No
     assert '"no-such-invoice"' in shown["body"]
     assert shown["properties"]["message_id"] == "nonsense"
     assert "no-such-invoice" in cloudtill("dead", "show", letter["name"]).out
+
+
+def test_a_proof_of_concept_is_shown_with_its_wallet_and_what_it_is(cloudtill: Cloudtill) -> None:
+    wallets = cloudtill("show", "wallet", "pia", "--json").json
+    poc = next(one for one in wallets["wallets"] if one["wallet"] == "poc")
+    assert (poc["balance"], poc["ends_at"][:10]) == (630_000, "2027-01-01")
+    kinds = [(one["reason"], one["amount"]) for one in wallets["poc_history"]]
+    assert kinds[0] == ("poc_stopped", 90_000)
+    assert kinds[-1] == ("poc_granted", 900_000)
+    assert cloudtill("show", "resource", "trial", "--json").json["poc"] == "running"
+    assert cloudtill("show", "resource", "tried", "--json").json["poc"] == "ended"
+    order = cloudtill("show", "order", "trial", "--json").json
+    assert (order["payment_method"], order["items"][0]["poc"]) == ("poc", "running")
+    assert order["invoices"] == []

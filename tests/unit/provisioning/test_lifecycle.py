@@ -122,6 +122,13 @@ class House:
                 assert (resource.next_step is not None) == (resource.ends_at is not None)
             if resource.state in ("new", "failed", "deleted"):
                 assert resource.next_step is None
+            if resource.poc is not None:
+                assert resource.user_type == "prepaid"
+                has_ended = resource.state in ("suspended", "deleted")
+                assert (resource.poc == "ended") == has_ended
+            assert (resource.suspended_by == "poc_ended") == (
+                resource.poc == "ended" and resource.state == "suspended"
+            )
             open_ones = [
                 one.request_id
                 for one in self.requests.values()
@@ -132,8 +139,12 @@ class House:
             assert open_ones == ([resource.open_request] if resource.open_request else [])
 
 
-def _item(action: str, number: int, user_type: str = "prepaid", days: int = 30) -> PricedItem:
-    fields: dict[str, Any] = {"components": (component("cpu", number + 1),)}
+def _item(
+    action: str, number: int, user_type: str = "prepaid", days: int = 30, poc: str | None = None
+) -> PricedItem:
+    if action == "renew_poc":
+        action, poc = "renew", "running"
+    fields: dict[str, Any] = {"components": (component("cpu", number + 1),), "poc": poc}
     if action in ("create", "renew", "recover") and user_type == "prepaid":
         fields["days"] = days
     return PricedItem.model_validate(
@@ -150,7 +161,17 @@ def _item(action: str, number: int, user_type: str = "prepaid", days: int = 30) 
     )
 
 
-ACTIONS = ("resize", "renew", "recover", "delete", "stop", "start", "reboot")
+ACTIONS = (
+    "resize",
+    "renew",
+    "renew_poc",
+    "recover",
+    "delete",
+    "stop",
+    "start",
+    "reboot",
+    "stop_poc",
+)
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.sampled_from(ACTIONS), st.integers(0, 40), st.integers(1, 60)),
@@ -160,9 +181,11 @@ STEPS = st.lists(
 )
 
 
-def _play(house: House, steps: Sequence[tuple[str, int, int]], *, ticks: bool) -> None:
+def _play(
+    house: House, steps: Sequence[tuple[str, int, int]], poc: str | None, *, ticks: bool
+) -> None:
     at = NOON
-    house.order(_item("create", 0), "ord-0", at)
+    house.order(_item("create", 0, poc=poc), "ord-0", at)
     for number, (what, days_later, term) in enumerate(steps, start=1):
         at += days_later * DAY
         if what == "tick":
@@ -173,18 +196,32 @@ def _play(house: House, steps: Sequence[tuple[str, int, int]], *, ticks: bool) -
     house.tick(at + 200 * DAY)
 
 
-@given(steps=STEPS, policy=st.sampled_from(["trash", "grace"]), trash_days=st.integers(0, 7))
+@given(
+    steps=STEPS,
+    policy=st.sampled_from(["trash", "grace"]),
+    trash_days=st.integers(0, 7),
+    poc=st.sampled_from([None, "running"]),
+)
 @settings(max_examples=150, deadline=None)
 def test_missed_ticks_make_no_difference(
-    steps: Sequence[tuple[str, int, int]], policy: Policy, trash_days: int
+    steps: Sequence[tuple[str, int, int]], policy: Policy, trash_days: int, poc: str | None
 ) -> None:
     ticking = House(policy=policy, trash_days=trash_days)
     missing = House(policy=policy, trash_days=trash_days)
-    _play(ticking, steps, ticks=True)
-    _play(missing, steps, ticks=False)
+    _play(ticking, steps, poc, ticks=True)
+    _play(missing, steps, poc, ticks=False)
     assert ticking.resources == missing.resources
     assert [_content(one) for one in ticking.told] == [_content(one) for one in missing.told]
     ticking.check()
+    _assert_once_a_poc(ticking)
+
+
+def _assert_once_a_poc(house: House) -> None:
+    """What is no proof of concept any more never is again, and none is used as postpaid."""
+    states = [event.poc for event in house.events]
+    running = [number for number, state in enumerate(states) if state == "running"]
+    assert running == list(range(len(running)))
+    assert all(event.user_type == "prepaid" for event in house.events if event.poc)
 
 
 def _content(event: Message) -> tuple[str, dict[str, Any], datetime]:
@@ -202,16 +239,18 @@ def _content(event: Message) -> tuple[str, dict[str, Any], datetime]:
     ),
     policy=st.sampled_from(["trash", "grace"]),
     user_type=st.sampled_from(["prepaid", "postpaid"]),
+    is_poc=st.booleans(),
 )
 @settings(max_examples=300, deadline=None)
 def test_each_item_ends_in_exactly_one_of_an_event_or_a_failure(
-    steps: Sequence[tuple[str, int]], policy: Policy, user_type: str
+    steps: Sequence[tuple[str, int]], policy: Policy, user_type: str, is_poc: bool
 ) -> None:
     house = House(driver="message", policy=policy)
     at = NOON
     if user_type == "postpaid":
         house.switch("postpaid", at - DAY)
-    house.order(_item("create", 0, user_type), "ord-0", at)
+    poc = "running" if is_poc and user_type == "prepaid" else None
+    house.order(_item("create", 0, user_type, poc=poc), "ord-0", at)
     for number, (what, minutes) in enumerate(steps, start=1):
         at += timedelta(minutes=minutes)
         asked = [one for one in house.requests.values() if one.asked_at <= at]
@@ -236,5 +275,6 @@ def test_each_item_ends_in_exactly_one_of_an_event_or_a_failure(
             failed = [failure.item_id for failure in house.failures if failure.item_id == item_id]
             late_deletion = one.action == "delete" and len(ends) == len(failed) == 1
             assert len(ends) + len(failed) == 1 or late_deletion
+    _assert_once_a_poc(house)
     gone = [n for n, event in enumerate(house.events) if event.type == "resource.released"]
     assert gone in ([], [len(house.events) - 1])

@@ -90,14 +90,45 @@ def test_a_state_allows_its_actions_and_no_others(state: State, action: Action) 
         ("trash_policy", END + DAY, False, True),
         ("trash_policy", END - DAY, True, True),
         ("deletion", END - DAY, False, True),
+        ("poc_ended", END + DAY, True, True),
     ],
 )
 def test_what_is_suspended_is_renewed_or_recovered_by_why_it_is(
     suspended_by: str, asked_at: datetime, renewable: bool, recoverable: bool
 ) -> None:
-    resource = _resource("suspended", suspended_by=suspended_by)
+    poc = "ended" if suspended_by == "poc_ended" else None
+    resource = _resource("suspended", suspended_by=suspended_by, poc=poc)
     assert is_possible(_item("renew"), "acc-1", resource, asked_at) == renewable
     assert is_possible(_item("recover"), "acc-1", resource, asked_at) == recoverable
+
+
+@pytest.mark.parametrize("state", ALLOWED)
+@pytest.mark.parametrize("poc", ["running", None])
+def test_only_a_running_proof_of_concept_is_stopped(state: State, poc: str | None) -> None:
+    suspended_by = "deletion" if state == "suspended" else None
+    resource = _resource(state, suspended_by=suspended_by, poc=poc)
+    possible = is_possible(_item("stop_poc", poc="ended"), "acc-1", resource, NOON + DAY)
+    assert possible == (poc == "running" and state in ("active", "stopped"))
+
+
+@pytest.mark.parametrize(
+    ("poc", "item_poc", "asked_at", "possible"),
+    [
+        (None, None, END - DAY, True),
+        (None, "running", END - DAY, False),
+        ("running", "running", END - DAY, True),
+        ("running", None, END - DAY, False),
+        ("ended", None, END + DAY, True),
+        ("ended", "running", END + DAY, False),
+        ("ended", "running", END - DAY, True),
+    ],
+)
+def test_a_proof_of_concept_is_renewed_as_one_only_before_its_end(
+    poc: str | None, item_poc: str | None, asked_at: datetime, possible: bool
+) -> None:
+    where = {"state": "suspended", "suspended_by": "poc_ended"} if poc == "ended" else {}
+    resource = replace(_resource(poc=poc), **where)  # type: ignore[arg-type]
+    assert is_possible(_item("renew", poc=item_poc), "acc-1", resource, asked_at) == possible
 
 
 def test_a_postpaid_resource_is_neither_renewed_nor_recovered() -> None:
