@@ -42,7 +42,7 @@ where v.kind = 'prepaid' and i.priced ->> 'poc' is not null;
 select r.resource_id as id,
        format('runs until %s, its wallet until %s', r.ends_at, coalesce(w.ends_at::text, 'never'))
            as detail,
-       null::timestamptz as since, null::text as correlation_id
+       r.changed_at as since, null::text as correlation_id
 from provisioning.resource r
 left join wallet.wallet w on w.account_id = r.account_id and w.wallet = 'poc'
 where r.poc = 'running' and (r.ends_at > w.ends_at or w.ends_at is null);

@@ -10,8 +10,8 @@ from shared.messages.items import PricedItem
 
 
 def quoted(accepted: Accepted, desk: Desk, at: datetime) -> list[QuotedItem]:
-    """The items of an order that would be accepted at `at`, with what each would give back as
-    credit and when its term would end."""
+    """The items of an order that would be accepted at `at`, with what each would give back, into
+    the wallet that paid, and when its term would end."""
     return [
         _quoted(item, desk.resources.get(item.resource_id), desk, at) for item in accepted.items
     ]
@@ -27,10 +27,12 @@ def _quoted(item: PricedItem, resource: Resource | None, desk: Desk, at: datetim
 
 def _given_back(item: PricedItem, resource: Resource | None, desk: Desk, at: datetime) -> int:
     """A smaller configuration gives back its difference, a deletion what was not used of what was
-    paid, where the product refunds (domain 6)."""
-    if item.action == "delete" and resource is not None and item.user_type == "prepaid":
+    paid, where the product refunds (domain 6); the end of a proof of concept always (domain 9)."""
+    gives_up = item.action in ("delete", "stop_poc")
+    if gives_up and resource is not None and item.user_type == "prepaid":
         product = desk.catalogue.find_product(item.product, at)
-        refunds = product is not None and product.refundable
+        is_poc = resource.poc == "running"
+        refunds = is_poc or (product is not None and product.refundable)
         return terms.unused_value(resource.pieces, at) if refunds else 0
     return max(0, -item.amount)
 
@@ -38,6 +40,8 @@ def _given_back(item: PricedItem, resource: Resource | None, desk: Desk, at: dat
 def _ends_at(item: PricedItem, resource: Resource | None, at: datetime) -> datetime | None:
     if item.user_type == "postpaid":
         return None
+    if item.action == "stop_poc":
+        return at
     if item.ends_at is not None or item.days is None:
         return item.ends_at or (resource.ends_at if resource else None)
     begins = resource.ends_at if resource and item.action == "renew" else at

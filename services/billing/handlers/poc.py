@@ -13,7 +13,10 @@ from shared.messages.upstream import PocGranted
 
 async def poc_granted(grants: Sequence[PocGranted], db: Connection) -> list[Said]:
     """Remember until when a POC wallet pays: the latest end that was granted counts."""
-    known = await accounts.lock_accounts(db, {grant.account_id for grant in grants})
+    found = await accounts.find_accounts(
+        db, [(store.grant_id_of(grant), grant.account_id, grant.time) for grant in grants]
+    )
+    known = {account.account_id for account in found.values()}
     mine = [grant for grant in grants if grant.account_id in known]
     new = await store.append_grants(db, mine)
     said: list[Said] = [

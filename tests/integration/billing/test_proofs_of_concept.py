@@ -130,6 +130,20 @@ async def test_a_postpaid_user_begins_no_proof_of_concept(shop: Till) -> None:
     assert await reason_of(shop, order) == "not_for_postpaid"
 
 
+async def test_a_running_one_of_a_switched_account_stays_what_it_is_until_its_end(
+    shop: Till,
+) -> None:
+    await run(shop, days=30)
+    await shop.hear(switched("postpaid", at=NOON + DAY))
+    at = NOON + 2 * DAY
+    larger = acted("resize", components=components_of("image", "disk"), at=at, order_id="larger")
+    charge = one(await shop.hear(larger), WalletCharge)
+    assert charge.wallet == "poc"
+    await shop.hear(declined(charge))
+    assert await reason_of(shop, acted("renew", days=1, at=at)) == "not_for_postpaid"
+    assert one(await shop.hear(acted("stop_poc", at=at)), OrderConfirmed).action == "stop_poc"
+
+
 async def test_an_order_counts_what_was_granted_by_its_own_time(shop: Till) -> None:
     await shop.hear(granted(ends_at=END + 30 * DAY, at=NOON + DAY))
     before = created(item_of("image", days=61), payment_method="poc")
@@ -286,6 +300,14 @@ async def test_users_are_reminded_once_of_a_wallets_end_within_a_week(shop: Till
     assert await reminders(END - 6 * DAY) == []
     await shop.hear(granted(ends_at=END + DAY, at=END - 6 * DAY))
     assert await reminders(END - 5 * DAY) == [6]
+
+
+async def test_users_are_reminded_before_what_ended_is_released(shop: Till) -> None:
+    await stop(shop, NOON + 20 * DAY)
+    answers = await shop.hear(said(TickDay(), at=NOON + 21 * DAY))
+    notice = one(answers, NotificationRequested)
+    assert notice.template == "resource_release_soon"
+    assert notice.facts["released_at"] == (NOON + 27 * DAY).isoformat()
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shared.messages.billing import OrderConfirmed, QuoteGiven, RefundToCredit
+from shared.messages.billing import OrderConfirmed, PaymentConfirmed, QuoteGiven, RefundToCredit
 from shared.messages.upstream import OrderPlaced, QuoteRequested
 from shared.messages.wallet import WalletCharge
 from tests.builders import NOON, said
@@ -13,6 +13,8 @@ from tests.integration.billing.till import (
     components_of,
     coupon,
     created,
+    debited,
+    granted,
     happened,
     item_of,
     of_type,
@@ -93,3 +95,19 @@ async def test_a_renewal_is_quoted_from_the_end_of_the_term(till: Till) -> None:
     quote = one(await till.hear(question(acted("renew", at=NOON + 5 * DAY, days=60))), QuoteGiven)
     [item] = quote.items
     assert (quote.to_pay, item.ends_at) == (180_000, NOON + 90 * DAY)
+
+
+async def test_the_end_of_a_trial_is_quoted_with_what_it_then_gives_back(till: Till) -> None:
+    await till.open_shop(granted(), refundable=False)
+    order = created(item_of("image"), payment_method="poc")
+    quote = one(await till.hear(question(order)), QuoteGiven)
+    charge = one(await till.hear(order), WalletCharge)
+    assert charge.amount == quote.to_pay
+    running = happened(one(await till.hear(debited(charge)), PaymentConfirmed))
+    await till.hear(running)
+    end = acted("stop_poc", at=NOON + 10 * DAY)
+    quote = one(await till.hear(question(end)), QuoteGiven)
+    assert (quote.given_back, quote.items[0].ends_at) == (60_000, NOON + 10 * DAY)
+    confirmed = one(await till.hear(end), OrderConfirmed)
+    refund = one(await till.hear(happened(confirmed, before=running)), RefundToCredit)
+    assert refund.amount == quote.given_back

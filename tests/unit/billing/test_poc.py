@@ -12,6 +12,7 @@ from services.billing.domain import poc
 from services.billing.domain.orders import Accepted
 from services.billing.domain.purchases import Account
 from services.billing.domain.rejection import Rejection
+from services.billing.domain.reminders import Ending, reminder
 from services.billing.domain.resources import Resource, after
 from shared.messages.model import Action, PocState
 from shared.messages.provisioning import ResourceSuspended
@@ -132,3 +133,11 @@ def test_what_ended_is_renewable_until_its_release_whatever_its_policy() -> None
     item = accepted(decide(order("renew", END + DAY, days=30), ended, shop=shop, account=GRANTED))
     assert (item.starts_at, item.poc) == (END, None)
     assert isinstance(poc.refused(order("recover"), GRANTED), Rejection)
+
+
+@pytest.mark.parametrize(("trash_days", "kept"), [(0, 7), (3, 3)])
+def test_users_are_told_until_when_what_ended_is_kept(trash_days: int, kept: int) -> None:
+    ended = Ending("acc-1", "vm-1", "vserver", "web", "suspended", END, None, poc="ended")
+    template, facts = reminder(ended, product(trash_days=trash_days), END + DAY)
+    assert template == "resource_release_soon"
+    assert facts["released_at"] == (END + kept * DAY).isoformat()
