@@ -10,6 +10,7 @@ import uvloop
 
 from services.cli.console import Failure, settings
 from services.gateways.app import GatewayWorker
+from services.notifications.app import NotificationWorker
 from services.portal.app import PortalWorker
 from services.registry import SERVICES
 from services.scheduler.app import Scheduler
@@ -48,12 +49,16 @@ def run(
         runner.run(_run(chosen))
 
 
-def _worker(name: str, shared: Settings) -> Worker | Scheduler | GatewayWorker | PortalWorker:
+def _worker(
+    name: str, shared: Settings
+) -> Worker | Scheduler | GatewayWorker | NotificationWorker | PortalWorker:
     match name:
         case "scheduler":
             return Scheduler(shared)
         case "gateways":
             return GatewayWorker(shared)
+        case "notifications":
+            return NotificationWorker(shared)
         case "portal":
             return PortalWorker(shared)
         case _:

@@ -1,10 +1,10 @@
-"""What notifications obey."""
+"""What notifications obey and tell."""
 
 from typing import Any, ClassVar
 
 from pydantic import Field
 
-from shared.messages.model import Id, Message
+from shared.messages.model import Id, Message, Text
 
 
 class NotificationRequested(Message):
@@ -17,3 +17,31 @@ class NotificationRequested(Message):
     account_id: Id
     template: Id
     facts: dict[str, Any] = Field(default_factory=dict, max_length=100)
+
+
+class _NotificationEnded(Message):
+    """How a notice ended; `notice_id` is in its mail's Message-ID."""
+
+    notice_id: Id
+    account_id: Id
+    template: Id
+
+
+class NotificationSent(_NotificationEnded):
+    """A mail server took the notice."""
+
+    type: ClassVar[str] = "notification.sent"
+    source: ClassVar[str] = "/cloudtill/notifications"
+    must_arrive: ClassVar[bool] = False
+
+    subject: Text
+
+
+class NotificationFailed(_NotificationEnded):
+    """The notice can't be sent: a mail server refused it for good, or too long."""
+
+    type: ClassVar[str] = "notification.failed"
+    source: ClassVar[str] = "/cloudtill/notifications"
+    must_arrive: ClassVar[bool] = False
+
+    reason: Text

@@ -28,6 +28,10 @@ from shared.messages.model import (
 )
 
 Months = Literal[1, 3, 6, 12, 24, 36]
+EmailAddress = Annotated[
+    str, Field(min_length=3, max_length=254, pattern=r"^[^@\s\x00]+@[^@\s\x00]+$")
+]
+NoticeGroup = Literal["account", "resources", "renewals_and_bills", "payments"]
 
 
 class AccountRegistered(Message):
@@ -37,10 +41,11 @@ class AccountRegistered(Message):
     source: ClassVar[str] = "/portal"
 
     account_id: Id
-    email: Annotated[str, Field(min_length=3, max_length=254, pattern=r"^[^@\s\x00]+@[^@\s\x00]+$")]
+    email: EmailAddress
     name: Name
     currency: CurrencyCode = "VND"
     time_zone: Name | None = None
+    language: Literal["en", "vi"] | None = None
 
 
 class AccountSwitchRequested(Message):
@@ -408,3 +413,26 @@ class PricePublished(Message):
     currency: CurrencyCode
     per: Literal["30d", "unit", "unit_hour"]
     effective_from: Time
+
+
+class NotificationPreferencesSet(Message):
+    """What a user does not want to be told of, and who gets copies of what concerns expiry, renewal
+    and bill settlement: all of them, each time. Who is new is asked by mail to agree within 3 days.
+    Mandatory notices are sent whatever is muted.
+    """
+
+    type: ClassVar[str] = "notification.preferences_set"
+    source: ClassVar[str] = "/portal"
+
+    account_id: Id
+    muted: Annotated[tuple[NoticeGroup, ...], Field(max_length=10)] = ()
+    recipients: Annotated[tuple[EmailAddress, ...], Field(max_length=10)] = ()
+
+
+class NotificationRecipientConfirmed(Message):
+    """Somebody agreed to get copies: the token is that of the link in their mail."""
+
+    type: ClassVar[str] = "notification.recipient_confirmed"
+    source: ClassVar[str] = "/portal"
+
+    token: Id
