@@ -25,6 +25,7 @@ from services.cli.console import (
     settings,
     table,
 )
+from services.cli.mailbox import Mailbox, mailbox
 from services.cli.processes import workers
 from services.cli.publish import send, stamped
 from services.cli.setup import declare_queues, migrate_schemas
@@ -47,6 +48,7 @@ _STYLES: Final = {
     "wallet": "yellow",
     "provisioning": "magenta",
     "invoicing": "green",
+    "notifications": "blue",
 }
 _FACTS: Final = (
     "account_id",
@@ -60,6 +62,7 @@ _FACTS: Final = (
     "state",
     "reason",
     "template",
+    "subject",
     "period",
 )
 
@@ -95,14 +98,22 @@ async def _demo() -> None:
         async with (
             _users() as users,
             tapped(_show) as tap,
-            workers([*SERVICES, "scheduler"], Path(folder), {**users, **pages.settings}),
+            mailbox() as mails,
+            workers(
+                [*SERVICES, "scheduler"],
+                Path(folder),
+                {**users, **pages.settings, "smtp_url": mails.url if mails else ""},
+            ),
         ):
             console.print(f"The portal's pages are at {pages.address} while the demo runs.")
             story = Story(run, datetime.now(UTC).replace(microsecond=0))
             await _play(story, tap)
             await _unsettled()
+            if mails:
+                await _all_mailed()
             async with database() as db:
                 await _tables(db, story)
+                _mails(mails)
                 await _audited(db)
     console.print("\nThe workers have stopped. Nothing is left running.", style="dim")
 
@@ -224,6 +235,27 @@ async def _unsettled() -> bool:
     of the same servers may have something on its way for long."""
     async with database() as db:
         return any(one.in_flight or one.wrong for one in await checked(db, timedelta(0)))
+
+
+@retry(
+    retry=retry_if_result(bool),
+    stop=stop_after_delay(_SETTLE_S),
+    wait=wait_fixed(0.2),
+    retry_error_callback=lambda _: True,
+)
+async def _all_mailed() -> bool:
+    """Wait until no notice waits for its mail any more."""
+    async with database() as db:
+        return bool(await db.fetchval("select exists (select from notifications.errand)"))
+
+
+def _mails(mails: Mailbox | None) -> None:
+    if mails is None:
+        console.print(
+            "Mails: none were sent; `pip install cloudtill[demo]` shows them", style="dim"
+        )
+    else:
+        table("Mails", [{"to": to, "subject": subject} for to, subject in mails.received])
 
 
 async def _tables(db: Connection, story: Story) -> None:

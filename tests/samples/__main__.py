@@ -27,6 +27,7 @@ _TEXTS: Final = {
     "rate": "0.1",
     "discount_rate": "0.05",
     "value": "20000",
+    "recipients": "an@example.com",
     "unit_price": "90000",
     "quantity": "2",
     "price_minutes": "43200",

@@ -462,4 +462,22 @@ _POC: Final = (
     ),
 )
 
-FAULTS: Final = (*_MONEY, *_ORDERS, *_INVOICES, *_USAGE, *_POC)
+_NOTICE: Final = """insert into notifications.notice (notice_id, account_id, template, facts,
+        asked_at, cause_source, cause_id, cause_type)
+    values ('planted', 'an', 'invoice_paid', '{}', now(), 'planted', 'planted', 'planted')"""
+_NOTICES: Final = (
+    Fault("notices_end_once", "planted", (_NOTICE,), "nobody will send it"),
+    Fault(
+        "notices_end_once",
+        "planted",
+        (
+            _NOTICE,
+            "insert into notifications.errand (notice_id) values ('planted')",
+            """insert into notifications.notice_outcome (notice_id, outcome)
+               values ('planted', 'muted')""",
+        ),
+        "it ended, and will be sent",
+    ),
+)
+
+FAULTS: Final = (*_MONEY, *_ORDERS, *_INVOICES, *_USAGE, *_POC, *_NOTICES)

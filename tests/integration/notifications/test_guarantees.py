@@ -12,7 +12,6 @@ from tests.integration.notifications.scenes import notice, registered
     [
         "update notice set template = 'other'",
         "delete from notice",
-        "truncate notice cascade",
         "update notice_outcome set outcome = 'muted'",
         "delete from notice_outcome",
     ],

@@ -9,6 +9,7 @@ import yaml
 from yarl import URL
 
 from services.gateways.settings import GatewaySettings
+from services.notifications.settings import NotificationSettings
 from services.portal.settings import PortalSettings
 from services.registry import SERVICES
 from shared.settings import Settings
@@ -76,7 +77,11 @@ def test_servers_are_published_to_this_machine_only(compose: dict[str, Any]) -> 
 
 
 def test_settings_are_those_of_the_program(compose: dict[str, Any], dockerfile: str) -> None:
-    fields = {*Settings.model_fields, *GatewaySettings.model_fields}
+    fields = {
+        *Settings.model_fields,
+        *GatewaySettings.model_fields,
+        *NotificationSettings.model_fields,
+    }
     fields |= {f"portal_{name}" for name in PortalSettings.model_fields}
     known = {f"CLOUDTILL_{name.upper()}" for name in fields}
     known |= {

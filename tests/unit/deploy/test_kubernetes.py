@@ -17,6 +17,7 @@ import yaml
 
 from services.cli.watch import USER as WATCH
 from services.gateways.settings import GatewaySettings
+from services.notifications.settings import NotificationSettings
 from services.portal.settings import PortalSettings
 from services.registry import SCHEMAS, SERVICES
 from shared.settings import ServiceAddresses, Settings
@@ -160,10 +161,7 @@ def test_every_queue_is_scaled_by_what_is_ready_and_what_workers_hold(
 
 
 def test_settings_are_those_of_the_program(resources: list[Resource]) -> None:
-    known = {
-        f"CLOUDTILL_{name.upper()}"
-        for name in (*Settings.model_fields, *portal_and_gateway_fields())
-    }
+    known = {f"CLOUDTILL_{name.upper()}" for name in (*Settings.model_fields, *service_fields())}
     own = {
         f"CLOUDTILL_{service.upper()}_{name.upper()}"
         for service in (*WORKERS, WATCH)
@@ -185,6 +183,7 @@ def test_the_settings_themselves_make_sense(
         monkeypatch.setenv(name, value)
     assert Settings().log_format == "json"
     assert GatewaySettings().gateway == "simulated"
+    assert NotificationSettings().mail_language == "en"
 
 
 def test_probes_ask_where_the_worker_answers(resources: list[Resource]) -> None:
@@ -282,8 +281,9 @@ def settings_of(resources: list[Resource]) -> dict[str, str]:
     return data
 
 
-def portal_and_gateway_fields() -> Iterator[str]:
+def service_fields() -> Iterator[str]:
     yield from GatewaySettings.model_fields
+    yield from NotificationSettings.model_fields
     yield from (f"portal_{name}" for name in PortalSettings.model_fields)
 
 

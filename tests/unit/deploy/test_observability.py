@@ -13,13 +13,19 @@ from prometheus_client.metrics import MetricWrapperBase
 
 import services.cli.watch  # what it counts is registered when it is imported
 import services.gateways.metrics
+import services.notifications.metrics
 import shared.metrics
 from services.registry import SERVICES
 from tests.unit.deploy.promtool import find_promtool
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "deploy" / "observability"
-COUNTED = (services.cli.watch, services.gateways.metrics, shared.metrics)
+COUNTED = (
+    services.cli.watch,
+    services.gateways.metrics,
+    services.notifications.metrics,
+    shared.metrics,
+)
 _ENDINGS = ("", "_total", "_bucket", "_sum", "_count")
 
 
