@@ -25,6 +25,7 @@ from services.cli.console import (
 )
 from services.cli.papers import language_named, write_invoice
 from services.invoicing import store as invoicing
+from services.notifications import store as notifications
 from services.provisioning import store as provisioning
 from services.wallet import store as wallet
 from shared.database import Connection, Row
@@ -110,6 +111,8 @@ async def _account(db: Connection, account_id: str, page: Page) -> Shown | None:
         wallets = await wallet.show_wallets(db, account_id)
     async with schema(db, "invoicing"):
         invoices = await invoicing.show_invoices(db, account_id=account_id, limit=page.limit)
+    async with schema(db, "notifications"):
+        notices = await notifications.show_notices(db, account_id, limit=page.limit)
     return Shown(
         account,
         {
@@ -119,6 +122,7 @@ async def _account(db: Connection, account_id: str, page: Page) -> Shown | None:
             "payments": payments,
             "invoices": invoices,
             "switches": switches,
+            "notices": notices,
         },
     )
 

@@ -165,7 +165,7 @@ NOTICES: Final[Mapping[str, Notice]] = {
         mandatory=True,
     ),
     "poc_granted": Notice("account", {"amount": _money, "ends_at": _time}, mandatory=True),
-    "poc_ending": Notice(
+    "poc_ends_soon": Notice(
         "renewals_and_bills",
         {"ends_at": _time, "balance": _maybe_money, "days_left": _maybe_count},
         mandatory=True,

@@ -24,6 +24,10 @@ def test_an_account_is_shown_with_all_that_it_has(cloudtill: Cloudtill) -> None:
     assert {one["resource_id"] for one in shown["resources"]} == {"web", "good", "worse"}
     assert len(shown["payments"]) == 2
     assert len(shown["invoices"]) == 2
+    assert {one["outcome"] for one in shown["notices"]} == {"waiting"}
+    assert {"resource_created", "provisioning_failed"} <= {
+        one["template"] for one in shown["notices"]
+    }
 
 
 def test_an_order_is_shown_with_how_each_item_ended(cloudtill: Cloudtill) -> None:
