@@ -44,7 +44,8 @@ def test_each_is_a_user_of_its_own_who_is_made_before_it_starts(compose: dict[st
     assert setup["command"][0].endswith("&& cloudtill users apply")
     for name in OURS:
         environment = compose["services"][name]["environment"]
-        addresses = {key: one for key, one in environment.items() if key.endswith("_URL")}
+        servers = ("_AMQP_URL", "_DATABASE_URL")
+        addresses = {key: one for key, one in environment.items() if key.endswith(servers)}
         own = [f"CLOUDTILL_{name.upper()}_AMQP_URL"] if name in WORKERS else []
         assert sorted(addresses) == [*own, f"CLOUDTILL_{name.upper()}_DATABASE_URL"]
         assert addresses.items() <= setup["environment"].items()
