@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ from shared.messages.upstream import (
     AccountSwitchRequested,
     InvoicePaymentRequested,
     OrderItem,
+    PocGranted,
     ResourceAutoRenewSet,
     TopUpReceived,
 )
@@ -87,11 +89,28 @@ class TopUp:
 
 
 @dataclass(frozen=True)
+class GrantPoc:
+    user: int
+    amount: int
+    days: int
+
+    async def __call__(self, life: Life) -> None:
+        grant = PocGranted(
+            account_id=life.user(self.user),
+            amount=self.amount,
+            ends_at=life.now + timedelta(days=self.days),
+            granted_by="sales",
+        )
+        await life.publish(said(grant, at=life.now))
+
+
+@dataclass(frozen=True)
 class Create:
     user: int
     skus: Sequence[Sequence[str]]
     days: int
     auto_renew: bool
+    from_poc: bool = False
 
     async def __call__(self, life: Life) -> None:
         order_id = life.order_id()
@@ -107,7 +126,16 @@ class Create:
             for number, skus in enumerate(self.skus)
         ]
         life.resources += ((life.user(self.user), item.item_id) for item in items)
-        await life.publish(order(order_id, items, account_id=life.user(self.user), at=life.now))
+        method = "poc" if self.from_poc else None
+        await life.publish(
+            order(
+                order_id,
+                items,
+                account_id=life.user(self.user),
+                at=life.now,
+                payment_method=method,
+            )
+        )
 
 
 @dataclass(frozen=True)
@@ -213,9 +241,19 @@ skus = st.sampled_from([("image",), ("image", "disk"), ("image", "broken")])
 creations = st.builds(
     Create, users, st.lists(skus, min_size=1, max_size=3), st.integers(1, 90), st.booleans()
 )
+trials = st.builds(
+    Create,
+    users,
+    st.lists(skus, min_size=1, max_size=2),
+    st.integers(1, 60),
+    st.just(False),
+    st.just(True),
+)
 actions = st.builds(
     Act,
-    st.sampled_from(["resize", "renew", "recover", "delete", "stop", "start", "reboot"]),
+    st.sampled_from(
+        ["resize", "renew", "recover", "delete", "stop", "start", "reboot", "stop_poc"]
+    ),
     which,
     st.sampled_from(["image", "disk", "broken"]),
     st.integers(1, 60),
@@ -225,6 +263,8 @@ steps = st.one_of(
     actions,
     actions,
     st.builds(TopUp, users, st.integers(1, 3_000_000)),
+    trials,
+    st.builds(GrantPoc, users, st.integers(1, 500_000), st.integers(1, 60)),
     st.builds(AutoRenew, which, st.sampled_from([1, 3, None])),
     st.builds(Switch, users, st.sampled_from(["prepaid", "postpaid"])),
     st.builds(Pay, which, st.booleans()),
@@ -238,10 +278,13 @@ PRELUDE: Sequence[Step] = (
     Create(0, [("image",), ("image", "disk"), ("image", "broken")], 30, auto_renew=True),
     Create(1, [("image", "disk")], 60, auto_renew=False),
     Create(2, [("image",), ("disk",)], 30, auto_renew=False),
+    GrantPoc(0, 500_000, 40),
+    Create(0, [("image",), ("image", "broken"), ("disk",)], 30, auto_renew=False, from_poc=True),
 )
 """So that each life has something to lose."""
 
 
+@pytest.mark.timeout(600)
 @settings(
     max_examples=5,
     deadline=None,
