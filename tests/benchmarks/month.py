@@ -6,17 +6,9 @@ computes all lines and inserts invoices and lines into tables with nothing but p
 """
 
 import asyncio
-import os
-import signal
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import uvloop
@@ -33,6 +25,7 @@ from shared.messages.upstream import AccountRegistered
 from shared.migrations import migrate, migrations_of
 from shared.outbox import EXCHANGE, Parcel
 from shared.sql import Statements
+from tests.benchmarks.processes import CpuSeconds, Meter, working
 from tests.builders import said
 
 SLOWER_AT_MOST: Final = 3.0
@@ -64,6 +57,10 @@ class Result:
     messages: int
     megabytes: float
     """The most that one worker needed."""
+    cpu_s: CpuSeconds
+    """Processor time of the run, by who used it."""
+    wal_megabytes: float
+    """What Postgres wrote ahead during the run."""
 
     @property
     def ratio(self) -> float:
@@ -93,6 +90,11 @@ def show(tenth: Result, whole: Result) -> list[dict[str, Any]]:
     for name, figure, goal in figures:
         table.add_row(name, f"{figure:,.4g}", f"{goal:g}")
     Console().print(table)
+    growth = sum(whole.cpu_s.values()) / sum(tenth.cpu_s.values())
+    Console().print(
+        f"processor time grew {growth:.1f} times,"
+        f" what Postgres wrote {whole.wal_megabytes / tenth.wal_megabytes:.1f} times"
+    )
     rows = [{"name": name, "figure": figure, "goal": goal} for name, figure, goal in figures]
     return [*rows, *(asdict(one) for one in (tenth, whole))]
 
@@ -146,20 +148,34 @@ async def _measure(amqp_url: str, database_url: str, resources: int, workers: in
         await db.execute("checkpoint")
         async with broker.connected(amqp_url, "benchmark") as connection:
             heard = await _listen(connection)
-            with _working(amqp_url, database_url, workers) as processes:
+            async with working(amqp_url, database_url, {SERVICE.name: workers}) as processes:
                 await _send(connection, db, _known_account())
+                meter = await Meter.of(amqp_url, database_url, processes)
+                wal = await db.fetchval(sql.written_ahead)
                 began = time.perf_counter()
                 await _send(connection, db, said(TickMonth(period=PERIOD), at=TICK_AT))
                 await heard.until_told_of(resources)
                 run_s = time.perf_counter() - began
-                megabytes = max(map(_peak_megabytes, processes))
+                cpu_s = meter.used()
+                wal_megabytes = (await db.fetchval(sql.written_ahead) - wal) / 1e6
+                megabytes = max(process.peak_megabytes for process in processes)
                 began = time.perf_counter()
                 await _send(connection, db, said(TickMonth(period=PERIOD), at=TICK_AT))
                 second_tick_s = time.perf_counter() - began
         lines = await _compare_rows(db)
     finally:
         await db.close()
-    return Result(resources, lines, bare_s, run_s, second_tick_s, heard.messages, megabytes)
+    return Result(
+        resources=resources,
+        lines=lines,
+        bare_s=bare_s,
+        run_s=run_s,
+        second_tick_s=second_tick_s,
+        messages=heard.messages,
+        megabytes=megabytes,
+        cpu_s=cpu_s,
+        wal_megabytes=wal_megabytes,
+    )
 
 
 async def _fill(db: Connection, resources: int) -> None:
@@ -206,36 +222,6 @@ async def _send(connection: AbstractConnection, db: Connection, message: Message
     async with asyncio.timeout(_LIMIT_S):
         while not await db.fetchval(sql.is_handled, message.envelope.id):
             await asyncio.sleep(_POLL_S)
-
-
-@contextmanager
-def _working(
-    amqp_url: str, database_url: str, workers: int
-) -> Iterator[Sequence[subprocess.Popen[bytes]]]:
-    """Worker processes of invoicing."""
-    environment = os.environ | {
-        "CLOUDTILL_AMQP_URL": amqp_url,
-        "CLOUDTILL_DATABASE_URL": database_url,
-    }
-    command = (sys.executable, "-m", "services.cli", "run", SERVICE.name)
-    with tempfile.TemporaryFile() as log:
-        processes = [
-            subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-            for _ in range(workers)
-        ]
-        try:
-            yield processes
-        finally:
-            for process in processes:
-                process.send_signal(signal.SIGTERM)
-            for process in processes:
-                process.wait(60)
-
-
-def _peak_megabytes(process: subprocess.Popen[bytes]) -> float:
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    (line,) = (one for one in status.splitlines() if one.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
 
 
 async def _compare_rows(db: Connection) -> int:

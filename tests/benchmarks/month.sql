@@ -116,6 +116,10 @@ from line l
 join total t using (account_id, resource_id)
 join resource r on r.resource_id = l.resource_id;
 
+-- name: written_ahead
+-- How many bytes Postgres has written ahead.
+select wal_bytes::float8 from pg_stat_wal;
+
 -- name: is_handled
 -- Whether a worker has handled the message with this id.
 select exists (select from inbox where id = $1);

@@ -6,12 +6,8 @@ in memory, and no queue: ten connections insert them one by one, `on conflict do
 """
 
 import asyncio
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -27,6 +23,7 @@ from shared.database import connect
 from shared.messages.upstream import BatchedUsageReport, UsageBatchRecorded
 from shared.migrations import migrate, migrations_of
 from shared.outbox import OWN_QUEUE, Parcel
+from tests.benchmarks.processes import WorkerProcess, working
 from tests.benchmarks.timing import Timing
 from tests.builders import said
 
@@ -43,9 +40,6 @@ _ACCOUNTS: Final = 2_000
 _CONNECTIONS: Final = 10
 _WORKERS: Final = 2
 _IN_FLIGHT: Final = 50
-_CONNECTED: Final = f"""
-    select count(distinct client_port) from pg_stat_activity
-    where datname = current_database() and application_name = 'cloudtill {SERVICE.name}'"""
 _LONGEST_S: Final = 300
 _START: Final = datetime(2026, 11, 2, tzinfo=UTC)
 _HOUSE: Final = f"""
@@ -122,8 +116,8 @@ async def _ours(amqp_url: str, database_url: str, batches: Batches, reports: int
     async with broker.connected(amqp_url, "benchmark") as connection:
         await topology.apply(connection, [SERVICE])
         channel = await broker.confirming_channel(connection, lambda: None)
-        with _workers(amqp_url, database_url) as workers:
-            await _ready(database_url)
+        counts = {SERVICE.name: _WORKERS}
+        async with working(amqp_url, database_url, counts) as workers:
             started = time.perf_counter()
             for place in range(0, len(batches), _IN_FLIGHT):
                 some = batches[place : place + _IN_FLIGHT]
@@ -132,36 +126,6 @@ async def _ours(amqp_url: str, database_url: str, batches: Batches, reports: int
             seconds = time.perf_counter() - started
     await _assert_each_once(database_url, batches, reports)
     return Timing(OURS, sum(len(one.reports) for one in batches), seconds)
-
-
-@contextmanager
-def _workers(amqp_url: str, database_url: str) -> Iterator[Sequence["subprocess.Popen[bytes]"]]:
-    """Worker processes as an operator would start them; stopped at the end."""
-    environment = os.environ | {
-        "CLOUDTILL_AMQP_URL": amqp_url,
-        "CLOUDTILL_DATABASE_URL": database_url,
-        "CLOUDTILL_LOG_LEVEL": "warning",
-    }
-    command = [sys.executable, "-m", "services.cli", "run", SERVICE.name]
-    workers = [subprocess.Popen(command, env=environment) for _ in range(_WORKERS)]
-    try:
-        yield workers
-    finally:
-        for worker in workers:
-            worker.terminate()
-        for worker in workers:
-            worker.wait(timeout=30)
-
-
-async def _ready(database_url: str) -> None:
-    """Wait until all workers are connected to Postgres."""
-    db = await connect(database_url)
-    try:
-        async with asyncio.timeout(_LONGEST_S):
-            while await db.fetchval(_CONNECTED) < _WORKERS:
-                await asyncio.sleep(0.05)
-    finally:
-        await db.close()
 
 
 def _parcel(message: UsageBatchRecorded) -> Parcel:
@@ -177,14 +141,12 @@ def _parcel(message: UsageBatchRecorded) -> Parcel:
     )
 
 
-async def _handled(
-    database_url: str, messages: int, workers: Sequence["subprocess.Popen[bytes]"]
-) -> None:
+async def _handled(database_url: str, messages: int, workers: Sequence[WorkerProcess]) -> None:
     db = await connect(database_url)
     try:
         async with asyncio.timeout(_LONGEST_S):
             while await db.fetchval("select count(*) from invoicing.inbox") < messages:
-                if any(worker.poll() is not None for worker in workers):
+                if any(worker.process.poll() is not None for worker in workers):
                     raise RuntimeError("a worker ended by itself")
                 await asyncio.sleep(0.05)
     finally:
