@@ -92,10 +92,11 @@ with counted as (
     ) p
 ), total as materialized (
     select account_id, resource_id, currency,
-           'invoice:' || md5(E'usage\n' || resource_id || E'\n2026-11') as invoice_id,
-           row_number() over (order by account_id, resource_id) as number,
+           'invoice:2026A-' || lpad((row_number() over numbers)::text, 9, '0') as invoice_id,
+           row_number() over numbers as number,
            sum(amount - vat)::bigint as net, sum(vat)::bigint as vat, sum(amount)::bigint as gross
     from line group by account_id, resource_id, currency
+    window numbers as (order by account_id, resource_id)
 ), issued as (
     insert into bare.invoice (invoice_id, series, number, account_id, resource_id, kind, period,
                               period_from, period_to, currency, net, vat, gross, issued_at, due_at)
@@ -128,11 +129,11 @@ select exists (select from inbox where id = $1);
 -- What both came to, invoice by invoice and line by line.
 select count(*) as lines,
        (select row(count(*), sum(hashtextextended(
-            concat_ws('/', i.invoice_id, i.gross, i.vat, l.position, l.sku, l.amount, l.vat,
+            concat_ws('/', i.resource_id, i.gross, i.vat, l.position, l.sku, l.amount, l.vat,
                       l.minutes, l.period_from, l.period_to), 0)::numeric))::text
         from invoice i join invoice_line l using (invoice_id)) as ours,
        (select row(count(*), sum(hashtextextended(
-            concat_ws('/', i.invoice_id, i.gross, i.vat, l.position, l.sku, l.amount, l.vat,
+            concat_ws('/', i.resource_id, i.gross, i.vat, l.position, l.sku, l.amount, l.vat,
                       l.minutes, l.period_from, l.period_to), 0)::numeric))::text
         from bare.invoice i join bare.invoice_line l using (invoice_id)) as bare
 from invoice_line;

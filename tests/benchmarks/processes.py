@@ -126,10 +126,10 @@ class Meter:
     async def of(
         cls, amqp_url: str, database_url: str, workers: Sequence[WorkerProcess]
     ) -> "Meter":
-        """Begin to measure."""
+        """Begin to measure. Without a broker's URL only Postgres and the workers are."""
         found = {
             "postgres": await _postmaster(database_url),
-            "rabbitmq": _listener(urlsplit(amqp_url).port or 5672),
+            "rabbitmq": _listener(urlsplit(amqp_url).port or 5672) if amqp_url else None,
         }
         return cls(workers, {name: pid for name, pid in found.items() if pid is not None})
 

@@ -20,6 +20,11 @@ class Timing:
     def rate(self) -> float:
         return self.count / self.seconds
 
+    @property
+    def figures(self) -> dict[str, float]:
+        """What else there is to tell, by its unit."""
+        return {}
+
 
 def best_of(timings: Iterable[Timing]) -> dict[str, Timing]:
     """The quickest timing of each contender."""
@@ -39,13 +44,18 @@ def compare(
         The same as rows for JSON.
     """
     table = Table(title=title)
-    for column in ("", "a second", "cloudtill is", "goal"):
+    units = best[ours].figures
+    for column in ("", "a second", "cloudtill is", "goal", *units):
         table.add_column(column, justify="left" if not column else "right")
     rows: list[dict[str, Any]] = []
     for name, timing in best.items():
         goal = goals.get(name)
         ratio = round(best[ours].rate / timing.rate, 2)
-        rows.append({"name": name, "rate": round(timing.rate), "ratio": ratio, "goal": goal})
-        table.add_row(name, f"{timing.rate:,.0f}", f"{ratio}x", f"{goal}x" if goal else "")
+        rows.append(
+            {"name": name, "rate": round(timing.rate), "ratio": ratio, "goal": goal}
+            | {unit: round(figure, 1) for unit, figure in timing.figures.items()}
+        )
+        told = (f"{figure:,.0f}" for figure in timing.figures.values())
+        table.add_row(name, f"{timing.rate:,.0f}", f"{ratio}x", f"{goal:g}x" if goal else "", *told)
     Console().print(table)
     return rows

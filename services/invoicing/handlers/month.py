@@ -129,7 +129,6 @@ async def _close(
             start=due.start(zone),
             end=due.end(zone),
             corrections_of=str(due),
-            name=str(due),
             period=str(due),
             left_out=left_out,
         ),

@@ -185,7 +185,6 @@ async def _issue_final(
                 start=FIRST_TIME,
                 end=at,
                 corrections_of=corrections_of,
-                name=at.isoformat(),
                 resource_ids=[event.resource_id for event in events],
             ),
             BillingMonth.containing(issued_at, zone).year,

@@ -21,8 +21,8 @@ class Stretch:
     """What is to be invoiced: the use of some accounts, or of some of one's resources, in a
     stretch of time.
 
-    `corrections_of` is the period whose corrections are due with it; `name` tells invoices' ids
-    apart, and `period` is set for those of a billing month.
+    `corrections_of` is the period whose corrections are due with it; `period` is set for those of a
+    billing month.
     """
 
     kind: InvoiceKind
@@ -31,7 +31,6 @@ class Stretch:
     start: datetime
     end: datetime
     corrections_of: str
-    name: str
     period: str | None = None
     resource_ids: Sequence[str] | None = None
     left_out: Sequence[str] = ()
@@ -95,7 +94,6 @@ async def issue_invoices(
         stretch.corrections_of,
         stretch.kind,
         stretch.period,
-        stretch.name,
         None if stretch.resource_ids is None else list(stretch.resource_ids),
         series,
         first,

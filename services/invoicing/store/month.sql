@@ -31,9 +31,9 @@ select least(
 -- reports count for their minutes. Cumulative ones add up over their month in the order of their
 -- ends; each completes whole units, at the price then in force, and a late one those that it adds.
 -- $1, $2 the accounts, and $3 those to be left out; $4, $5 the stretch; $6 the period whose
--- corrections are due; $7 kind; $8 the period of the invoices, if they have one; $9 what tells
--- their ids apart; $10 the only resources, if not all; $11, $12 series and first number;
--- $13, $14 when they are issued and due.
+-- corrections are due; $7 kind; $8 the period of the invoices, if they have one; $9 the only
+-- resources, if not all; $10, $11 series and first number, by which invoices are named: what a range
+-- adds then lies side by side in every index; $12, $13 when they are issued and due.
 with account_due as (
     select account_id, currency, subunits, coalesce(closed_until, '-infinity') as closed_until
     from account
@@ -51,7 +51,7 @@ with account_due as (
     join usage_segment s using (account_id)
     cross join lateral unnest(s.skus, s.quantities) with ordinality as c (sku, quantity, position)
     where s.started_at < $5 and coalesce(s.ended_at, 'infinity') > greatest($4, a.closed_until)
-      and s.final_invoice_id is null and ($10::text[] is null or s.resource_id = any ($10))
+      and s.final_invoice_id is null and ($9::text[] is null or s.resource_id = any ($9))
       and not exists (
           select from metered m
           where m.product = s.product and m.sku = c.sku
@@ -63,7 +63,7 @@ with account_due as (
     from account_due a
     join adjustment j using (account_id)
     where j.period = $6 and j.final_invoice_id is null
-      and ($10::text[] is null or j.resource_id = any ($10))
+      and ($9::text[] is null or j.resource_id = any ($9))
       and not exists (
           select from metered m
           where m.product = j.product and m.sku = j.sku
@@ -183,20 +183,22 @@ with account_due as (
     select * from line where account_id not in (select account_id from unbillable)
 ), total as materialized (
     select account_id, resource_id, currency,
-           'invoice:' || md5($7::text || E'\n' || resource_id || E'\n' || $9::text) as invoice_id,
-           row_number() over (order by account_id, resource_id) - 1 as place,
+           'invoice:' || $10::text || '-'
+               || lpad(($11::bigint + row_number() over numbers - 1)::text, 9, '0') as invoice_id,
+           row_number() over numbers - 1 as place,
            min(period_from) filter (where month is null) as period_from,
            sum(sign * (amount - case when vat_included then vat else 0 end))::bigint as net,
            sum(sign * vat)::bigint as vat,
            sum(sign * (amount + case when vat_included then 0 else vat end))::bigint as gross
     from billable
     group by account_id, resource_id, currency
+    window numbers as (order by account_id, resource_id)
 ), issued as (
     insert into invoice (invoice_id, series, number, account_id, resource_id, kind, period,
                          period_from, period_to, currency, net, vat, gross, issued_at, due_at)
-    select invoice_id, $11, $12::bigint + place, account_id, resource_id, $7::text, $8::text,
+    select invoice_id, $10, $11::bigint + place, account_id, resource_id, $7::text, $8::text,
            case when $7 = 'usage' then $4 else coalesce(period_from, $5) end, $5, currency,
-           net, vat, gross, $13::timestamptz, $14::timestamptz
+           net, vat, gross, $12::timestamptz, $13::timestamptz
     from total
 ), lines as (
     insert into invoice_line (invoice_id, position, sku, description, quantity, minutes, unit_price,
@@ -214,7 +216,7 @@ with account_due as (
     join resource r on r.resource_id = b.resource_id
 ), stated as (
     insert into invoice_state (invoice_id, account_id, gross, paid, issued_at, due_at)
-    select invoice_id, account_id, gross, 0, $13::timestamptz, $14::timestamptz from total
+    select invoice_id, account_id, gross, 0, $12::timestamptz, $13::timestamptz from total
 ), closed as (
     update account a set closed_until = $5
     from account_due d
@@ -223,11 +225,11 @@ with account_due as (
       and a.account_id not in (select account_id from unbillable)
 ), quarantined as (
     insert into quarantine (account_id, period, reason, detail, since)
-    select account_id, $8::text, reason, detail, $13::timestamptz from unbillable where $7 = 'usage'
+    select account_id, $8::text, reason, detail, $12::timestamptz from unbillable where $7 = 'usage'
     on conflict (account_id, period) do update
     set reason = excluded.reason, detail = excluded.detail, resolved_at = null
 ), resolved as (
-    update quarantine q set resolved_at = $13
+    update quarantine q set resolved_at = $12
     from account_due d
     where $7 = 'usage' and q.account_id = d.account_id and q.period = $8 and q.resolved_at is null
       and q.account_id not in (select account_id from unbillable)
