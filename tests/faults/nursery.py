@@ -27,15 +27,19 @@ from shared import failpoints
 
 _ROOT: Final = Path(__file__).parents[2]
 _OURS: Final = ("services.", "shared.")
+_LAST_LINES: Final = 60
 
 
 class Worker:
     """One forked worker process."""
 
-    def __init__(self, pid: int, names: tuple[str, ...], log: Path) -> None:
+    def __init__(self, pid: int, names: tuple[str, ...], log: Path, log_from: int) -> None:
         self.pid = pid
         self.names = names
         self.log = log
+        self.killed = False
+        """Whether we have killed it."""
+        self._log_from = log_from
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         """Its exit code, negative where a signal ended it."""
 
@@ -46,8 +50,23 @@ class Worker:
     def send(self, sign: signal.Signals) -> None:
         """Send a signal; one that has ended already gets none."""
         if self.runs:
+            self.killed |= sign == signal.SIGKILL
             with suppress(ProcessLookupError):
                 os.kill(self.pid, sign)
+
+    @property
+    def logged(self) -> list[str]:
+        """The lines of its log, without those of whoever had its post before it."""
+        with self.log.open("rb") as lines:
+            lines.seek(self._log_from)
+            return lines.read().decode(errors="replace").splitlines()
+
+    @property
+    def last_words(self) -> str:
+        """How it ended, for people: its exit code and the end of its log."""
+        code = self.ended.result() if self.ended.done() else None
+        lines = "\n".join(self.logged[-_LAST_LINES:])
+        return f"exit code {code} of {', '.join(self.names)} ({self.log}):\n{lines}"
 
 
 class Nursery:
@@ -92,9 +111,9 @@ class Nursery:
         assert self._process.stdout
         async for line in self._process.stdout:
             match json.loads(line):
-                case {"number": number, "pid": pid}:
+                case {"number": number, "pid": pid, "log_from": log_from}:
                     names, log, started = self._starting[number]
-                    self._workers[pid] = Worker(pid, names, log)
+                    self._workers[pid] = Worker(pid, names, log, log_from)
                     started.set_result(self._workers[pid])
                 case {"pid": pid, "code": code}:
                     self._workers.pop(pid).ended.set_result(code)
@@ -148,9 +167,11 @@ def main() -> None:
                 *lines, buffer = (buffer + read).split(b"\n")
                 for line in lines:
                     order = json.loads(line)
+                    log = Path(order["log"])
+                    log_from = log.stat().st_size if log.exists() else 0
                     pid = _fork(order)
                     running.add(pid)
-                    _tell(number=order["number"], pid=pid)
+                    _tell(number=order["number"], pid=pid, log_from=log_from)
     for pid in running:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

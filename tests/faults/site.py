@@ -20,6 +20,7 @@ from services.registry import SCHEMAS, SERVICES
 from shared import broker
 from shared.broker import TROUBLE, confirming_channel
 from shared.database import TRANSIENT, Connection, connect
+from shared.lifetime import beside
 from shared.messages import Message
 from shared.messages.upstream import TopUpReceived
 from shared.messages.wallet import WalletCredited
@@ -98,17 +99,15 @@ class Site:
         Args:
             posts: by a name of its own, the services of each worker.
             settings: more of `CLOUDTILL_*`, in lower case and without that.
+
+        Raises:
+            AssertionError: at once, and with its last words, if a worker ends that was not killed.
         """
-        keeping = [
-            asyncio.create_task(self._keep(post, tuple(names), settings))
-            for post, names in posts.items()
-        ]
+        keeping = (self._keep(post, tuple(names), settings) for post, names in posts.items())
         try:
-            yield
+            async with beside(*keeping):
+                yield
         finally:
-            for task in keeping:
-                task.cancel()
-            await asyncio.gather(*keeping, return_exceptions=True)
             await self.dismiss()
 
     async def dismiss(self) -> None:
@@ -116,16 +115,15 @@ class Site:
         for post, worker in self._staff.items():
             if worker.runs:
                 worker.send(signal.SIGTERM)
-                if code := await worker.ended:
-                    self.failures.append(f"{post} was told to stop and ended with {code}")
+                if await worker.ended:
+                    self.failures.append(f"{post} was told to stop: {worker.last_words}")
         self._staff.clear()
 
     async def _keep(self, post: str, names: tuple[str, ...], settings: Mapping[str, str]) -> None:
         while True:
             worker = await self.start(post, names, settings)
-            code = await asyncio.shield(worker.ended)
-            if code != -9:
-                self.failures.append(f"{post} ended by itself with {code}: {worker.log}")
+            await asyncio.shield(worker.ended)
+            assert worker.killed, f"{post} ended by itself, {worker.last_words}"
 
     async def start(self, post: str, names: tuple[str, ...], settings: Mapping[str, str]) -> Worker:
         """Start a worker behind the proxies, with a clock that is hours wrong."""

@@ -3,18 +3,18 @@ customers do everything that there is to do."""
 
 import asyncio
 import random
-from collections.abc import Iterable
 from itertools import count
-from pathlib import Path
 from typing import Final
 
 from services.registry import SERVICES
 from shared.failpoints import DEATH
+from shared.lifetime import beside
 from shared.messages import MESSAGE_TYPES
 from shared.messages.scheduler import TickMonth
 from tests.builders import said
 from tests.faults.life import CONCLUDE_S, live_on
 from tests.faults.load import NOVEMBER_ENDS, Load, shuffled
+from tests.faults.nursery import Worker
 from tests.faults.site import Site
 
 HANDLING: Final = ("received", "remembered", "handled", "said", "committed", "acknowledged")
@@ -64,9 +64,8 @@ async def die_at_every_step(site: Site, seed: int, at_most: int | None) -> int:
     chance = random.Random(seed)
     left = {service: set(sampled(cases_of(service), at_most, chance)) for service in SERVICES}
     total = sum(map(len, left.values()))
-    dying = [asyncio.create_task(_die(site, service, left[service])) for service in SERVICES]
     placed: set[str] = set()
-    try:
+    async with beside(*(_die(site, service, left[service]) for service in SERVICES)):
         for number in count(1):
             load = Load(f"steps{number}", _ORDERS, chance)
             await _live(site, load)
@@ -77,10 +76,6 @@ async def die_at_every_step(site: Site, seed: int, at_most: int | None) -> int:
             print(f"steps left after {number} rounds: {sum(map(len, left.values()))}", flush=True)
             if not any(left.values()) or number == _ROUNDS_AT_MOST:
                 break
-    finally:
-        for task in dying:
-            task.cancel()
-        await asyncio.gather(*dying, return_exceptions=True)
     await site.dismiss()
     unreached = sorted(f"{service} {case}" for service in left for case in left[service])
     assert not unreached, f"never reached: {unreached}"
@@ -106,13 +101,12 @@ async def _die(site: Site, service: str, left: set[str]) -> None:
         }
         worker = await site.start(f"{service}-dying", (service,), settings)
         code = await asyncio.shield(worker.ended)
-        died_at = _last_death(worker.log)
-        if code != -9 or died_at not in left:
-            site.failures.append(f"{service} ended with {code} at {died_at}: {worker.log}")
+        died_at = _last_death(worker)
+        assert (code, died_at in left) == (-9, True), f"ended by itself, {worker.last_words}"
         left.discard(died_at)
         site.figures.faults["worker died at a step"] += 1
 
 
-def _last_death(log: Path) -> str:
-    lines: Iterable[str] = reversed(log.read_text(errors="replace").splitlines())
+def _last_death(worker: Worker) -> str:
+    lines = reversed(worker.logged)
     return next((line.removeprefix(DEATH) for line in lines if line.startswith(DEATH)), "")
