@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
+
+from aiormq import Channel
 
 from services.registry import SCHEMAS, SERVICES
 from shared import broker
-from shared.broker import TROUBLE, confirming_channel
+from shared.broker import TROUBLE, confirming_channel, urls_in
 from shared.database import TRANSIENT, Connection, connect
 from shared.lifetime import beside
 from shared.messages import Message
@@ -77,7 +79,9 @@ class Site:
         self.chance = random.Random(seed)
         self.figures = Figures()
         self.failures: list[str] = []
-        self.to_broker = Proxy(house.amqp_url, seed)
+        nodes = urls_in(house.amqp_url)
+        self.to_broker = Proxy(nodes[0], seed)
+        self._is_cluster = len(nodes) > 1
         self.to_postgres = Proxy(house.database_url, seed + 1)
         self._nursery = young
         self._logs = logs
@@ -126,11 +130,14 @@ class Site:
             assert worker.killed, f"{post} ended by itself, {worker.last_words}"
 
     async def start(self, post: str, names: tuple[str, ...], settings: Mapping[str, str]) -> Worker:
-        """Start a worker behind the proxies, with a clock that is hours wrong."""
+        """Start a worker behind the proxies, with a clock that is hours wrong.
+
+        Where the broker is a cluster, the worker knows all its nodes, without a proxy between.
+        """
         environment = {
             **IMPATIENT,
             **SETTINGS,
-            AMQP_URL: self.to_broker.url,
+            AMQP_URL: self.house.amqp_url if self._is_cluster else self.to_broker.url,
             DATABASE_URL: self.to_postgres.url,
             **{f"CLOUDTILL_{name.upper()}": value for name, value in settings.items()},
         }
@@ -155,13 +162,18 @@ class Site:
             try:
                 async with broker.connected(self.house.amqp_url, "upstream") as connection:
                     channel = await confirming_channel(connection, lambda: None)
-                    while waiting:
-                        waiting = await self._publish_some(channel, waiting)
+                    while waiting and not channel.is_closed:
+                        waiting, is_answered = await self._publish_some(channel, waiting)
+                        if not is_answered:
+                            break  # a node that lost the queue's leader may never answer here
             except (*TROUBLE, broker.ChannelGone):
                 await asyncio.sleep(0.2)
 
-    async def _publish_some(self, channel: Any, waiting: Sequence[Parcel]) -> list[Parcel]:
-        """Publish those that come first; returns those that are still to be published."""
+    async def _publish_some(
+        self, channel: Channel, waiting: Sequence[Parcel]
+    ) -> tuple[list[Parcel], bool]:
+        """Publish those that come first; returns those that are still to be published, and whether
+        the broker answered for each."""
         window: dict[str, Parcel] = {}
         later: list[Parcel] = []
         for parcel in waiting:
@@ -176,11 +188,9 @@ class Site:
             if outcome is not None
         ]
         self.figures.published_again += len(refused)
-        if refused and channel.is_closed:
-            raise broker.ChannelGone
         if refused:
             await asyncio.sleep(0.2)
-        return refused + later
+        return refused + later, not any(isinstance(one, TimeoutError) for one in outcomes)
 
     async def recovered(self, after: str) -> None:
         """Publish a top-up now, and wait until it is told as credited; note how long that took.

@@ -33,6 +33,8 @@ raft.wal_max_size_bytes = 67108864
 log.file.level = info
 """
 
+_COOKIE: Final = ".erlang.cookie"
+
 _POSTGRES_PLACE: Final = {"listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
 
 
@@ -126,13 +128,29 @@ class Postgres:
 
 
 class RabbitMQ:
-    """A RabbitMQ node of our own, with an Erlang port mapper of its own."""
+    """A RabbitMQ node of our own, with an Erlang port mapper of its own or of its cluster's."""
 
-    def __init__(self, binary: Path, folder: Path, guarded: Guarded) -> None:
+    def __init__(
+        self,
+        binary: Path,
+        folder: Path,
+        guarded: Guarded,
+        *,
+        beside: "RabbitMQ | None" = None,
+        settings: str = "",
+    ) -> None:
+        """
+        Args:
+            beside: a node that is launched before, of whose cluster this one is to become a part.
+            settings: more lines of `rabbitmq.conf`.
+        """
+        self._beside = beside
         self._binary = binary
         self._folder = folder
         self._guarded = guarded
-        self._port, self._management_port, self._mapper_port, distribution_port = free_ports(4)
+        self._port, self._management_port, mapper_port, distribution_port = free_ports(4)
+        self._mapper_port: int = beside._mapper_port if beside else mapper_port
+        self.name = f"cloudtill_{self._port}@localhost"
         self._process: subprocess.Popen[bytes] | None = None
         self._environment = {
             "HOME": str(folder),  # where Erlang keeps its cookie
@@ -147,12 +165,12 @@ class RabbitMQ:
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
             "RABBITMQ_LOG_BASE": str(folder / "log"),
             "RABBITMQ_MNESIA_BASE": str(folder / "data"),
-            "RABBITMQ_NODENAME": f"cloudtill_{self._port}@localhost",
+            "RABBITMQ_NODENAME": self.name,
             "RABBITMQ_PID_FILE": str(folder / "pid"),
         }
         folder.mkdir()
         (folder / "rabbitmq.conf").write_text(
-            _RABBITMQ_CONF.format(port=self._port, management_port=self._management_port)
+            _RABBITMQ_CONF.format(port=self._port, management_port=self._management_port) + settings
         )
         (folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
 
@@ -166,7 +184,9 @@ class RabbitMQ:
 
     def launch(self) -> None:
         """Start the node, and its port mapper with the first start, without waiting."""
-        if self._process is None:
+        if self._process is None and self._beside is not None:
+            shutil.copy(self._beside._folder / _COOKIE, self._folder / _COOKIE)
+        elif self._process is None:
             self._guarded.launch(
                 [_port_mapper(), "-port", str(self._mapper_port), "-address", "127.0.0.1"],
                 self._folder / "epmd.log",
@@ -212,6 +232,14 @@ class RabbitMQ:
             text=True,
             check=True,
         ).stdout
+
+    def join(self) -> None:
+        """Become a part of the cluster of the node beside which this one was made."""
+        assert self._beside
+        self.rabbitmqctl("stop_app")
+        self.rabbitmqctl("join_cluster", self._beside.name)
+        self.rabbitmqctl("start_app")
+        self.wait()
 
     @property
     def _log(self) -> Path:

@@ -1,0 +1,86 @@
+"""Three RabbitMQ nodes, with the settings of `deploy/`: one is killed under load, then another."""
+
+import asyncio
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from services.registry import SERVICES
+from tests.faults.life import CONCLUDE_S, live_on
+from tests.faults.load import Load, shuffled
+from tests.faults.site import open_site
+from tests.servers import Servers, ServersMissing
+from tests.servers.cluster import NODES, cluster
+from tests.servers.private import RabbitMQ
+
+DEPLOYED = Path(__file__).parents[2] / "deploy/kubernetes/examples/rabbitmq.yaml"
+OF_THE_CLUSTER = "cluster_"
+
+
+def settings_of_deploy() -> str:
+    """What the example in `deploy/` sets for clusters."""
+    (deployed,) = (
+        one for one in yaml.safe_load_all(DEPLOYED.read_text()) if one["kind"] == "RabbitmqCluster"
+    )
+    assert deployed["spec"]["replicas"] == NODES
+    lines: list[str] = deployed["spec"]["rabbitmq"]["additionalConfig"].splitlines()
+    return "".join(f"{line}\n" for line in lines if line.startswith(OF_THE_CLUSTER))
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[tuple[Servers, list[RabbitMQ]]]:
+    """A cluster whose nodes may be killed."""
+    assert "pause_minority" in settings_of_deploy()
+    try:
+        with cluster(settings_of_deploy()) as running:
+            yield running
+    except ServersMissing as missing:
+        pytest.exit(str(missing), returncode=1)
+
+
+def members_of_queues(node: RabbitMQ) -> dict[str, int]:
+    """How many nodes have each queue."""
+    listed = node.rabbitmqctl("list_queues", "name", "members", "--quiet", "--formatter", "json")
+    rows: list[dict[str, Any]] = json.loads(listed)
+    return {row["name"]: len(row["members"]) for row in rows}
+
+
+@pytest.mark.timeout(600)
+async def test_a_cluster_that_loses_one_node_and_then_another_goes_on_and_loses_nothing(
+    nodes: tuple[Servers, list[RabbitMQ]], tmp_path: Path
+) -> None:
+    running, (first, second, third) = nodes
+    async with open_site(running, tmp_path, seed=5) as site:
+        members = await asyncio.to_thread(members_of_queues, first)
+        assert members.keys() >= SERVICES.keys()
+        assert set(members.values()) == {NODES}
+        load = Load("cluster", 300, random.Random(5))
+        posts = {f"{name}-{number}": (name,) for name in SERVICES for number in (1, 2)}
+        async with site.staffed(posts):
+            await site.publish(shuffled(load.opening(), site.chance))
+            await site.conclude(CONCLUDE_S)
+            orders = shuffled([*load.creations(), *load.changes()], site.chance)
+            quarter = len(orders) // 4
+            for number, node in enumerate((second, first)):
+                taking = asyncio.create_task(site.publish(orders[:quarter]))
+                await asyncio.to_thread(node.kill)
+                await site.recovered(f"node {number} killed")  # publishing goes on without it
+                await taking
+                orders = orders[quarter:]
+                taking = asyncio.create_task(site.publish(orders[:quarter]))
+                await asyncio.to_thread(node.start)
+                await site.recovered(f"node {number} back")
+                await taking
+                orders = orders[quarter:]
+            await asyncio.to_thread(third.stop)
+            await site.publish(orders)
+            await asyncio.to_thread(third.start)
+            await live_on(site, load)
+            await site.assert_all_is_well(load.placed)
+    assert not site.failures
+    print(dict(site.figures.recoveries_s))
