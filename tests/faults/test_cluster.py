@@ -74,6 +74,7 @@ async def test_a_cluster_that_loses_one_node_and_then_another_goes_on_and_loses_
                 orders = orders[quarter:]
                 taking = asyncio.create_task(site.publish(orders[:quarter]))
                 await asyncio.to_thread(node.start)
+                await asyncio.to_thread(first.wait_for_quorum)  # as operators do before the next
                 await site.recovered(f"node {number} back")
                 await taking
                 orders = orders[quarter:]

@@ -33,6 +33,7 @@ raft.wal_max_size_bytes = 67108864
 log.file.level = info
 """
 
+_QUORUM_S: Final = 60
 _COOKIE: Final = ".erlang.cookie"
 
 _POSTGRES_PLACE: Final = {"listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
@@ -223,8 +224,15 @@ class RabbitMQ:
         Raises:
             subprocess.CalledProcessError: if it fails.
         """
+        return self._run("rabbitmqctl", *arguments)
+
+    def wait_for_quorum(self) -> None:
+        """Wait until this node can be missed: each of its queues has enough others elsewhere."""
+        self._run("rabbitmq-upgrade", "await_online_quorum_plus_one", "--timeout", str(_QUORUM_S))
+
+    def _run(self, tool: str, *arguments: str) -> str:
         return subprocess.run(
-            [self._binary.with_name("rabbitmqctl"), *arguments],
+            [self._binary.with_name(tool), *arguments],
             cwd=self._folder,
             env={**os.environ, **self._environment},
             stdin=subprocess.DEVNULL,
