@@ -23,6 +23,10 @@ log = structlog.get_logger()
 _LANES: Final = 2
 """While one lane waits for Postgres, the other publishes."""
 _LONGEST_DELAY_S: Final = 300.0
+_LONGEST_DELAY_REFUSED_S: Final = 30.0
+"""Of what a full queue refuses: it has room again long before anybody looks."""
+_REFUSING_CHANNEL_S: Final = 5.0
+"""How long a channel is kept on which messages are refused."""
 _WINDOWS_IN_BACKLOG: Final = 10
 _BATCH_BYTES: Final = 8 * 1024 * 1024
 
@@ -41,6 +45,7 @@ class Relay:
         self._held: set[int] = set()  # rows in the backlog or in flight
         self._in_flight: set[str] = set()  # message ids: unique in flight on one channel
         self._careful: set[int] = set()  # rows of a batch that closed its channel
+        self._channel_since = 0.0
         self._changed = asyncio.Condition()
 
     async def hand_over(self, rows: Sequence[OutboxRow]) -> None:
@@ -95,6 +100,7 @@ class Relay:
     async def _publish_over(self, connection: AbstractConnection) -> None:
         gone = asyncio.Event()
         channel = await broker.confirming_channel(connection, gone.set)
+        self._channel_since = asyncio.get_running_loop().time()
         lanes = [asyncio.create_task(self._lane(channel)) for _ in range(_LANES)]
         closed = asyncio.create_task(gone.wait())
         try:
@@ -177,6 +183,7 @@ class Relay:
         done: list[int] = []
         later: list[tuple[int, float]] = []
         trouble: Exception | None = None
+        is_refused = False
         for row, outcome in zip(batch, outcomes, strict=True):
             match outcome:
                 case None:
@@ -185,6 +192,7 @@ class Relay:
                     done.append(row.row_id)
                 case DeliveryError():
                     later.append((row.row_id, self._delay_s(row, outcome)))
+                    is_refused |= not isinstance(outcome, PublishError)
                 case CHANNEL_TROUBLE() if len(batch) == 1:
                     later.append((row.row_id, self._delay_s(row, outcome)))
                     trouble = outcome
@@ -197,11 +205,23 @@ class Relay:
         concluded.update(done, (row_id for row_id, _ in later))
         if isinstance(trouble, TROUBLE):
             raise trouble
-        if trouble is not None:
+        if trouble is not None or (is_refused and self._channel_is_old):
             raise ChannelGone from trouble
 
+    @property
+    def _channel_is_old(self) -> bool:
+        """Whether to give up a channel on which messages are refused.
+
+        RabbitMQ before 4.0 refuses for as long as the channel lives where a queue's limit was
+        lifted while it was full (rabbitmq-server#12206).
+        """
+        age_s = asyncio.get_running_loop().time() - self._channel_since
+        return age_s > _REFUSING_CHANNEL_S
+
     def _delay_s(self, row: OutboxRow, error: BaseException) -> float:
-        delay_s = min(2.0**row.failures, _LONGEST_DELAY_S)
+        is_lost = isinstance(error, PublishError | CHANNEL_TROUBLE)
+        longest_s = _LONGEST_DELAY_S if is_lost else _LONGEST_DELAY_REFUSED_S
+        delay_s = min(2.0**row.failures, longest_s)
         log.warning(
             "message not taken by the broker",
             service=self._service,

@@ -3,7 +3,7 @@
 import base64
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 from urllib.error import URLError
@@ -30,7 +30,25 @@ def virtual_host(servers: Servers) -> Iterator[str]:
         _ask(servers, "DELETE", f"vhosts/{name}")
 
 
-def _ask(servers: Servers, method: str, what: str, body: dict[str, str] | None = None) -> None:
+@contextmanager
+def limited(servers: Servers, amqp_url: str, queues: str, length: int) -> Iterator[None]:
+    """While the body runs, queues of a test's own virtual host take only so many messages.
+
+    Args:
+        queues: a pattern that their names match.
+        length: how many.
+    """
+    policy = f"policies/{urlsplit(amqp_url).path[1:]}/limited"
+    _ask(servers, "PUT", policy, {"pattern": queues, "definition": {"max-length": length}})
+    try:
+        yield
+    finally:
+        _ask(servers, "DELETE", policy)
+
+
+def _ask(
+    servers: Servers, method: str, what: str, body: Mapping[str, object] | None = None
+) -> None:
     address = urlsplit(servers.management_url)
     login, _, host = address.netloc.rpartition("@")
     request = Request(

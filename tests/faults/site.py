@@ -163,17 +163,15 @@ class Site:
                 async with broker.connected(self.house.amqp_url, "upstream") as connection:
                     channel = await confirming_channel(connection, lambda: None)
                     while waiting and not channel.is_closed:
-                        waiting, is_answered = await self._publish_some(channel, waiting)
-                        if not is_answered:
-                            break  # a node that lost the queue's leader may never answer here
+                        again = self.figures.published_again
+                        waiting = await self._publish_some(channel, waiting)
+                        if self.figures.published_again > again:
+                            break  # a channel that refuses or does not answer may never again
             except (*TROUBLE, broker.ChannelGone):
                 await asyncio.sleep(0.2)
 
-    async def _publish_some(
-        self, channel: Channel, waiting: Sequence[Parcel]
-    ) -> tuple[list[Parcel], bool]:
-        """Publish those that come first; returns those that are still to be published, and whether
-        the broker answered for each."""
+    async def _publish_some(self, channel: Channel, waiting: Sequence[Parcel]) -> list[Parcel]:
+        """Publish those that come first; returns those that are still to be published."""
         window: dict[str, Parcel] = {}
         later: list[Parcel] = []
         for parcel in waiting:
@@ -190,7 +188,7 @@ class Site:
         self.figures.published_again += len(refused)
         if refused:
             await asyncio.sleep(0.2)
-        return refused + later, not any(isinstance(one, TimeoutError) for one in outcomes)
+        return refused + later
 
     async def recovered(self, after: str) -> None:
         """Publish a top-up now, and wait until it is told as credited; note how long that took.

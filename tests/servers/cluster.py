@@ -30,19 +30,22 @@ def cluster(settings: str) -> Iterator[tuple[Servers, list[RabbitMQ]]]:
         postgres.initialize()
         postgres.start()
         first = RabbitMQ(found.rabbitmq, folder / "rabbitmq-1", guarded, settings=settings)
-        nodes = [first]
         first.start()
-        for number in range(2, NODES + 1):
-            node = RabbitMQ(
+        others = [
+            RabbitMQ(
                 found.rabbitmq,
                 folder / f"rabbitmq-{number}",
                 guarded,
                 beside=first,
                 settings=settings,
             )
-            nodes.append(node)
-            node.start()
-            node.join()
+            for number in range(2, NODES + 1)
+        ]
+        for node in others:
+            node.launch()
+        for node in others:
+            node.wait()
+        nodes = [first, *others]
         yield (
             Servers(
                 amqp_url=",".join(node.url for node in nodes),

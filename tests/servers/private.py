@@ -32,6 +32,11 @@ management_agent.disable_metrics_collector = true
 raft.wal_max_size_bytes = 67108864
 log.file.level = info
 """
+_TO_JOIN: Final = """\
+cluster_formation.peer_discovery_backend = classic_config
+cluster_formation.classic_config.nodes.1 = {first}
+cluster_formation.classic_config.nodes.2 = {own}
+"""
 
 _QUORUM_S: Final = 60
 _COOKIE: Final = ".erlang.cookie"
@@ -142,7 +147,7 @@ class RabbitMQ:
     ) -> None:
         """
         Args:
-            beside: a node that is launched before, of whose cluster this one is to become a part.
+            beside: a node that answers before this one is launched, to become a cluster with it.
             settings: more lines of `rabbitmq.conf`.
         """
         self._beside = beside
@@ -171,7 +176,9 @@ class RabbitMQ:
         }
         folder.mkdir()
         (folder / "rabbitmq.conf").write_text(
-            _RABBITMQ_CONF.format(port=self._port, management_port=self._management_port) + settings
+            _RABBITMQ_CONF.format(port=self._port, management_port=self._management_port)
+            + (_TO_JOIN.format(first=beside.name, own=self.name) if beside else "")
+            + settings
         )
         (folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
 
@@ -240,14 +247,6 @@ class RabbitMQ:
             text=True,
             check=True,
         ).stdout
-
-    def join(self) -> None:
-        """Become a part of the cluster of the node beside which this one was made."""
-        assert self._beside
-        self.rabbitmqctl("stop_app")
-        self.rabbitmqctl("join_cluster", self._beside.name)
-        self.rabbitmqctl("start_app")
-        self.wait()
 
     @property
     def _log(self) -> Path:

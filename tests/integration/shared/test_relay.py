@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 import aio_pika
 import pytest
 
-from shared import broker, outbox
+from shared import broker, outbox, relay
 from shared.broker import confirming_channel, publish_all
 from shared.database import Pool, connect, pool
 from shared.relay import Relay
@@ -20,6 +20,8 @@ from tests.integration.shared.post import (
     relaying,
     settings_for,
 )
+from tests.servers import Servers
+from tests.virtual_hosts import limited
 
 
 @pytest.fixture
@@ -124,6 +126,31 @@ async def test_a_full_queue_refuses_and_gets_the_message_once_it_has_room(
         await eventually(lambda: empty(connections))
 
 
+async def test_a_limit_that_is_lifted_while_the_queue_is_full_holds_nothing_up(
+    running_servers: Servers,
+    amqp_url: str,
+    connections: Pool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """RabbitMQ before 4.0 goes on to refuse, on channels that it has told of the limit."""
+    monkeypatch.setattr(relay, "_REFUSING_CHANNEL_S", 0.5)
+    quorum = {"x-queue-type": "quorum", "x-overflow": "reject-publish"}
+    async with post_office(amqp_url) as office, relaying(connections, settings_for(amqp_url)):
+        await office.declare("news", "news", **quorum)
+        with limited(running_servers, amqp_url, "news", 1):
+            await post(connections, *(parcel(n) for n in range(25)))
+            await office.has("news", 1)  # limits of quorum queues are told late
+            await post(connections, *(parcel(n) for n in range(25, 50)))
+            await eventually(lambda: was_refused(connections))
+        await eventually(lambda: empty(connections))
+        assert set(await office.bodies("news", 50)) == {str(n) for n in range(50)}
+
+
+async def was_refused(connections: Pool) -> bool:
+    async with connections.acquire() as db:
+        return bool(await db.fetchval("select bool_or(failures > 0) from outbox"))
+
+
 async def test_a_message_that_closes_the_channel_holds_up_no_others(
     amqp_url: str, connections: Pool
 ) -> None:
@@ -192,9 +219,9 @@ async def test_a_relay_told_to_drain_publishes_what_it_holds_and_claims_no_more(
         await office.declare("news", "news")
         async with connections.acquire() as db:
             rows = await outbox.append(db, [parcel(n) for n in range(700)], lease_s=60)
-        async with asyncio.timeout(20), relaying_by_hand(connections, amqp_url) as relay:
-            await relay.hand_over(rows)
-            await relay.drained()
+        async with asyncio.timeout(20), relaying_by_hand(connections, amqp_url) as one:
+            await one.hand_over(rows)
+            await one.drained()
         assert await left(connections) == 0
         assert await office.count("news") == 700
 
