@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 from prometheus_client import REGISTRY
 
-from services.cli.watch import Watcher
+from services.cli.audit import STATEMENTS
+from services.cli.watch import AUDIT_WRONG, Watcher
 from services.registry import SERVICES
 from shared import broker, topology
 from shared.database import Connection, connect
@@ -31,6 +32,13 @@ async def test_the_books_of_a_played_house_are_right_and_its_months_are_complete
         ranges = value("cloudtill_month_run_ranges", period=period)
         assert value("cloudtill_month_run_ranges_done", period=period) == ranges > 0
         assert value("cloudtill_month_run_quarantined_accounts", period=period) == 0
+
+
+async def test_every_check_of_the_audit_is_a_metric_that_must_be_zero(played: Connection) -> None:
+    AUDIT_WRONG.clear()
+    await Watcher(settle=timedelta(0)).look(played)
+    for name in (name for statements in STATEMENTS for name in statements):
+        assert value("cloudtill_audit_wrong", check=name) == 0
 
 
 async def test_what_breaks_a_rule_is_counted(played: Connection) -> None:
