@@ -20,6 +20,8 @@ from tests.servers import Servers
 from tests.system.house import House
 
 _WORKERS_OF_A_SERVICE: Final = 2
+_WAITING_AT_MOST: Final = 500
+"""Messages in queues, before more are published: faults are to strike until the last of them."""
 _KILL: Final = "worker killed"
 _RETRIES: Final = """
     create table public.retries (service text, count bigint);
@@ -102,6 +104,7 @@ async def _under_fire(site: Site, load: Load, plan: Plan) -> None:
     publishing: list[Awaitable[None]] = []
     for number, kind in enumerate(strikes):
         piece = messages[number * size : (number + 1) * size]
+        await site.caught_up(_WAITING_AT_MOST)
         publishing.append(asyncio.create_task(site.publish(piece)))
         await site.pause(0, plan.pause_s)
         site.figures.faults[kind] += 1

@@ -8,6 +8,7 @@ from tests.faults.load import Load, shuffled
 from tests.faults.site import Site
 
 CONCLUDE_S: Final = 300
+"""The longest time in which nothing at all may be handled."""
 
 
 async def live_on(site: Site, load: Load) -> None:

@@ -192,13 +192,13 @@ class House:
         left: str | None = "nothing was looked at"
         try:
             async with asyncio.timeout(within_s):
-                while left := await self._left_to_do():
+                while left := await self.left_to_do():
                     self._assert_alive()
                     await asyncio.sleep(every_s)
         except TimeoutError:
             raise AssertionError(f"after {within_s} s there is still work: {left}") from None
 
-    async def _left_to_do(self) -> str | None:
+    async def left_to_do(self) -> str | None:
         """What is left, if anything. The order of the questions is what makes the answer true.
 
         What is concluded has put what it says into the outbox; if all heard is concluded, then the
