@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TypeAlias
 
 import asyncpg
+import structlog
 from asyncpg.pool import PoolConnectionProxy
 from tenacity import (
     AsyncRetrying,
@@ -15,6 +16,8 @@ from tenacity import (
 )
 
 from shared.settings import settings
+
+log = structlog.get_logger()
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -41,6 +44,10 @@ TRANSIENT = (
 """Trouble that passes: a lost connection, a restart, a deadlock. It uses up no attempts."""
 
 
+_BROKEN = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What asyncpg raises, among other things, over a connection that broke at an odd moment."""
+
+
 class PassingTrouble(ConnectionError):
     """What was asked of Postgres failed, and may well succeed when it is asked again."""
 
@@ -51,7 +58,7 @@ def is_transient(error: BaseException, db: Connection) -> bool:
     A wrong argument is an `InterfaceError` of asyncpg as much as a lost connection is; what tells
     them apart is whether `db` still lives.
     """
-    if isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError):
+    if isinstance(error, _BROKEN):
         return _is_gone(db)
     return isinstance(error, TRANSIENT)
 
@@ -71,18 +78,28 @@ async def connection(connections: Pool) -> AsyncIterator[Connection]:
         PassingTrouble: for whatever passes; the outcome of what was asked is then unknown.
     """
     try:
-        async with connections.acquire() as db:
-            try:
-                with not_for_ever(db):
-                    yield db
-            except Exception as error:
-                if is_transient(error, db):
-                    raise PassingTrouble(repr(error)) from error
-                raise
-    except PassingTrouble:
-        raise
-    except TRANSIENT as error:
+        db = await connections.acquire()
+    except (*TRANSIENT, *_BROKEN) as error:
         raise PassingTrouble(repr(error)) from error
+    try:
+        with not_for_ever(db):
+            yield db
+    except Exception as error:
+        if is_transient(error, db):
+            raise PassingTrouble(repr(error)) from error
+        raise
+    finally:
+        await _give_back(connections, db)
+
+
+async def _give_back(connections: Pool, db: "PoolConnectionProxy[asyncpg.Record]") -> None:
+    """Give a connection back. What was asked over it is done or has failed by now, so that nobody
+    need know where this fails: the pool then ends the connection and makes another."""
+    with not_for_ever(db):
+        try:
+            await connections.release(db)
+        except Exception as error:
+            log.debug("connection not given back", error=repr(error))
 
 
 @contextmanager

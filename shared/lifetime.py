@@ -50,7 +50,8 @@ async def _missing(service: Service, url: str) -> list[str]:
                 raise PassingTrouble(repr(error)) from error
             raise
         finally:
-            await db.close()
+            with suppress(Exception):  # one that broke can't be closed any better
+                await db.close()
 
 
 @asynccontextmanager

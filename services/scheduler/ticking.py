@@ -19,7 +19,7 @@ from services.scheduler.domain import (
     due_ticks,
 )
 from shared import outbox
-from shared.database import TRANSIENT, Connection, Pool, is_transient, pool
+from shared.database import Connection, PassingTrouble, Pool, pool, transaction
 from shared.envelope import Envelope
 from shared.lifetime import beside, until_migrated
 from shared.messages import Message
@@ -72,7 +72,7 @@ class Scheduler:
         now = datetime.now(UTC)
         try:
             rows = await _in_transaction(connections, now, self._settings)
-        except TRANSIENT as trouble:
+        except PassingTrouble as trouble:
             log.warning("ticks put off", error=repr(trouble))
             self.ready = False
             return self._settings.transient_pause_s
@@ -89,14 +89,8 @@ class Scheduler:
 
 
 async def _in_transaction(connections: Pool, now: datetime, settings: Settings) -> list[OutboxRow]:
-    async with connections.acquire() as db:
-        try:
-            async with db.transaction():
-                return await say_due_ticks(db, now, settings)
-        except Exception as error:
-            if is_transient(error, db):
-                raise ConnectionError(repr(error)) from error
-            raise
+    async with transaction(connections) as db:
+        return await say_due_ticks(db, now, settings)
 
 
 async def say_due_ticks(db: Connection, now: datetime, settings: Settings) -> list[OutboxRow]:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -41,6 +42,9 @@ cluster_formation.classic_config.nodes.2 = {own}
 _QUORUM_S: Final = 60
 _COOKIE: Final = ".erlang.cookie"
 
+_LEFT_OVER: Final = "is still in use"
+"""What Postgres says of the shared memory of a killed one's children, who are about to end."""
+_LEFT_OVER_S: Final = 60
 _POSTGRES_PLACE: Final = {"listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
 
 
@@ -108,6 +112,18 @@ class Postgres:
             raise RuntimeError(f"initdb: {made.stderr or made.stdout}")
 
     def start(self) -> None:
+        """Start it, once nothing is left of one that was killed, and wait until it answers."""
+        until = time.monotonic() + _LEFT_OVER_S
+        while True:
+            try:
+                self._start()
+                return
+            except RuntimeError as error:
+                if _LEFT_OVER not in str(error) or time.monotonic() > until:
+                    raise
+                time.sleep(0.1)
+
+    def _start(self) -> None:
         options = [f"--{name}={value}" for name, value in self._settings.items()]
         self._process = process = self._guarded.launch(
             [self._binary, "-D", self._folder / "data", "-p", str(self._port), *options],

@@ -163,18 +163,21 @@ class SimulatedPool:
         yield from ()
         return self
 
-    @asynccontextmanager
-    async def acquire(self) -> AsyncIterator[SimulatedConnection]:
-        async with self._room:
+    async def acquire(self) -> SimulatedConnection:
+        await self._room.acquire()
+        try:
             while self._idle and self._idle[-1].lost:
                 self._idle.pop()
-            connection = self._idle.pop() if self._idle else await self._connect()
-            try:
-                yield connection
-            finally:
-                connection.leave()
-                if not connection.lost:
-                    self._idle.append(connection)
+            return self._idle.pop() if self._idle else await self._connect()
+        except BaseException:
+            self._room.release()
+            raise
+
+    async def release(self, connection: SimulatedConnection) -> None:
+        connection.leave()
+        if not connection.lost:
+            self._idle.append(connection)
+        self._room.release()
 
     async def _connect(self) -> SimulatedConnection:
         self._process.breathe()

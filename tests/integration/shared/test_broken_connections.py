@@ -12,7 +12,7 @@ import uvloop
 
 from services.registry import SERVICES
 from shared import broker, database, lifetime
-from shared.database import Connection, PassingTrouble, connection, pool
+from shared.database import Connection, PassingTrouble, connection, pool, transaction
 from shared.lifetime import beside, until_migrated
 from shared.migrations import Migration, pending
 from shared.settings import Settings
@@ -111,6 +111,48 @@ async def test_a_connection_that_breaks_while_a_worker_looks_for_its_tables_is_n
     monkeypatch.setattr(lifetime, "_LOOK_AGAIN_S", 0)
     assert await until_migrated(SERVICES["wallet"], database_url, asyncio.Event())
     assert len(looked) == 2
+
+
+async def test_a_connection_that_cannot_even_be_given_back_is_no_end(database_url: str) -> None:
+    async with pool(database_url, "wallet", size=1) as connections:
+        async with connection(connections) as db:
+            await db.execute("begin")
+            # What is cancelled in the middle leaves its answer on the way.
+            asking = asyncio.ensure_future(db.execute("select pg_sleep(60)"))
+            await asyncio.sleep(0)
+        with pytest.raises(asyncpg.PostgresError):
+            await asking
+        async with connection(connections) as db:
+            assert await db.fetchval("select 1") == 1
+
+
+async def test_a_wrong_argument_is_a_bug_and_no_trouble_that_passes(database_url: str) -> None:
+    async with pool(database_url, "wallet", size=1) as connections:
+        with pytest.raises(asyncpg.InterfaceError):
+            async with connection(connections) as db:
+                await db.fetchval("select $1::int", "no number", "one too many")
+
+
+async def test_a_postgres_that_hangs_up_at_any_byte_is_trouble_that_passes(
+    database_url: str,
+) -> None:
+    cut = let_in = 0
+    with Proxy(database_url, seed=1).serving() as proxy:
+        for cuts_after in range(0, 2_400, 60):
+            proxy.set_weather(Weather(cuts_after=cuts_after))
+            try:
+                async with (
+                    pool(proxy.url, "wallet", size=1) as connections,
+                    transaction(connections) as db,
+                ):
+                    await db.execute(
+                        "update wallet set balance = balance where account_id = $1", ""
+                    )
+                    let_in += 1
+            except PassingTrouble:
+                cut += 1
+    assert cut > 5
+    assert let_in > 0
 
 
 @pytest.mark.parametrize("swallows", ["requests", "answers"])
