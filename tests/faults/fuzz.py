@@ -30,6 +30,8 @@ from tests.servers import Servers, servers
 from tests.system.shop import assert_audit_is_clean, catalogue, customer, order, server
 
 _WINDOW: Final = 200
+_WAITING_AT_MOST: Final = 400
+"""Messages in queues before more are put there: as many as services take, and no heap."""
 _CONCLUDE_S: Final = 600
 _PAID_S: Final = 60
 SETTINGS: Final = {
@@ -151,6 +153,7 @@ async def _put_broken(
             numbers = range(len(sent), min(len(sent) + _WINDOW, messages))
             # On a thread of its own: making them must not keep anybody's heartbeats waiting.
             window = await asyncio.to_thread(_drawn, events, chance, numbers)
+            await site.caught_up(_WAITING_AT_MOST)  # else how late others are is how long we sent
             await asyncio.gather(*(_put(channel, queue, one) for queue, _, one in window))
             # Only what is needed to look for it later: a hundred thousand of them are a lot.
             sent += [

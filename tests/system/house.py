@@ -170,7 +170,7 @@ class House:
         message_type: type[M],
         that: Callable[[M], bool] = lambda _: True,
         *,
-        within_s: float = 30,
+        within_s: float = 60,
     ) -> M:
         """The first message of this type for which `that` holds, said before or yet to come."""
         try:
@@ -184,7 +184,7 @@ class House:
         """All messages of this type so far, each once."""
         return [message for message in self.ear.heard if isinstance(message, message_type)]
 
-    async def wait_until_idle(self, within_s: float = 60, every_s: float = _LOOK_EVERY_S) -> None:
+    async def wait_until_idle(self, within_s: float = 90, every_s: float = _LOOK_EVERY_S) -> None:
         """Wait until nothing is left to do: all that was said is concluded, and no more is said.
 
         Messages that no service can read are not waited for: their dead letters are.
