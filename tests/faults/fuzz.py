@@ -105,6 +105,7 @@ async def fuzz(
     return {
         "seed": seed,
         "messages": messages,
+        "copies": len(sent),
         "good_orders": 2 * orders,
         "seconds": round(seconds, 1),
         "ends": ends,
@@ -149,8 +150,8 @@ async def _put_broken(
     async with broker.connected(site.house.amqp_url, "fuzz") as connection:
         opened = await connection.channel(publisher_confirms=True)
         channel = await opened.get_underlay_channel()
-        while len(sent) < messages:
-            numbers = range(len(sent), min(len(sent) + _WINDOW, messages))
+        for start in range(0, messages, _WINDOW):
+            numbers = range(start, min(start + _WINDOW, messages))
             # On a thread of its own: making them must not keep anybody's heartbeats waiting.
             window = await asyncio.to_thread(_drawn, events, chance, numbers)
             await site.caught_up(_WAITING_AT_MOST)  # else how late others are is how long we sent
@@ -167,18 +168,21 @@ def _drawn(
     events: list[Sample], chance: random.Random, numbers: range
 ) -> list[tuple[str, int, Broken]]:
     drawn = [(number, broken(events, chance, number)) for number in numbers]
-    return [(_queue_for(one, chance), number, one) for number, one in drawn]
+    return [(queue, number, one) for number, one in drawn for queue in _queues_for(one, chance)]
 
 
-def _queue_for(one: Broken, chance: random.Random) -> str:
-    """Mostly one where its type is handled; sometimes one where it is not."""
+def _queues_for(one: Broken, chance: random.Random) -> list[str]:
+    """Mostly one where its type is handled, sometimes one where it is not; all that handle it,
+    where it can be read: services that were told different things could not agree."""
     kind = one.expected.type if one.expected else one.type
     at_home = [
         name
         for name, service in SERVICES.items()
         if any(message.type == kind for message in service.handlers)
     ]
-    return chance.choice(at_home if at_home and chance.random() < 0.8 else [*SERVICES])
+    if one.expected and at_home:
+        return at_home
+    return [chance.choice(at_home if at_home and chance.random() < 0.8 else [*SERVICES])]
 
 
 async def _put(channel: AbstractChannel, queue: str, one: Broken) -> None:
@@ -234,7 +238,7 @@ def table_of(figures: dict[str, Any]) -> Table:
     for reason, messages in figures["ends"].items():
         table.add_row(reason, f"{messages:,}")
     table.add_section()
-    for name in ("good_orders", "seconds", "alone_p50_s", "beside_p50_s", "slowed_by"):
+    for name in ("copies", "good_orders", "seconds", "alone_p50_s", "beside_p50_s", "slowed_by"):
         table.add_row(name.replace("_", " "), str(figures[name]))
     return table
 

@@ -36,7 +36,7 @@ async def test_every_broken_message_ends_somewhere_and_no_order_beside_it_is_hel
     own_servers: Servers, tmp_path: Path
 ) -> None:
     figures = await fuzz(own_servers, tmp_path, seed=3, messages=2_000, orders=20)
-    assert sum(figures["ends"].values()) == 2_000
+    assert sum(figures["ends"].values()) == figures["copies"] >= 2_000
     assert {"not_json", "not_cloudevent", "unknown_type", "bad_field"} <= figures["ends"].keys()
     assert figures["slowed_by"] < SLOWED_BY_AT_MOST
 

@@ -116,7 +116,7 @@ async def assert_audit_is_clean(house: House) -> None:
     finally:
         await db.close()
     wrong = {check.name: check.wrong for check in checks if check.wrong}
-    assert not wrong
+    assert not wrong, wrong
     assert not [check.name for check in checks if check.in_flight]
 
 
