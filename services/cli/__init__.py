@@ -2,50 +2,58 @@
 
 import os
 import sys
-from typing import cast
+from importlib import import_module
+from typing import Final, cast
 
 import typer
 
-from services.cli import (
-    audit,
-    dead,
-    demo,
-    documents,
-    publish,
-    run,
-    setup,
-    show,
-    top,
-    up,
-    users,
-    watch,
-)
 from services.cli.console import Failure, errors
 from shared.log import hush_libraries
 
-app = typer.Typer(
-    name="cloudtill",
-    help="The billing of a cloud with prepaid and postpaid users, as services over RabbitMQ.",
-    epilog="Settings come from the environment: CLOUDTILL_AMQP_URL, CLOUDTILL_DATABASE_URL, ...",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command()(demo.demo)
-app.command()(up.up)
-app.command()(run.run)
-app.command()(setup.migrate)
-app.add_typer(setup.topology, name="topology")
-app.add_typer(users.app, name="users")
-app.command()(publish.publish)
-app.command()(publish.tick)
-app.command()(show.show)
-app.add_typer(dead.app, name="dead")
-app.command()(audit.audit)
-app.command()(top.top)
-app.command()(watch.watch)
-app.command()(documents.asyncapi)
+COMMANDS: Final = {
+    "demo": "demo:demo",
+    "up": "up:up",
+    "run": "run:run",
+    "migrate": "setup:migrate",
+    "topology": "setup:topology",
+    "users": "users:app",
+    "publish": "publish:publish",
+    "tick": "publish:tick",
+    "show": "show:show",
+    "dead": "dead:app",
+    "audit": "audit:audit",
+    "top": "top:top",
+    "watch": "watch:watch",
+    "asyncapi": "documents:asyncapi",
+}
+"""Where each command is: its module in this package, and its name there."""
+
+
+def program(asked: str | None) -> typer.Typer:
+    """The program, with all of its commands or only the one that is asked for: a worker then starts
+    without the code of the others."""
+    app = typer.Typer(
+        name="cloudtill",
+        help="The billing of a cloud with prepaid and postpaid users, as services over RabbitMQ.",
+        epilog="Settings are in the environment: CLOUDTILL_AMQP_URL, CLOUDTILL_DATABASE_URL, ...",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_nothing)
+    for name in [asked] if asked in COMMANDS else COMMANDS:
+        module, _, attribute = COMMANDS[name].partition(":")
+        command = getattr(import_module(f"services.cli.{module}"), attribute)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
+    return app
+
+
+def _nothing() -> None:
+    """The program does nothing without a command."""
 
 
 _UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
@@ -56,6 +64,7 @@ def main() -> None:
     """Run the program: exit 0, 1 where it could not do what it should, 2 where it made no sense."""
     hush_libraries()
     try:
+        app = program(sys.argv[1] if len(sys.argv) > 1 else None)
         code = app(standalone_mode=False, prog_name="cloudtill")
         sys.stdout.flush()
     except _UsageError as error:

@@ -9,15 +9,10 @@ import typer
 import uvloop
 
 from services.cli.console import Failure, settings
-from services.gateways.app import GatewayWorker
-from services.notifications.app import NotificationWorker
-from services.portal.app import PortalWorker
-from services.registry import SERVICES
-from services.scheduler.app import Scheduler
+from services.registry import SERVICES, worker_of
 from shared import log, ops
-from shared.settings import Settings, settings_of
+from shared.settings import settings_of
 from shared.tracing import TracingMissing, spans_of
-from shared.worker import Worker
 
 _NAMES = [*SERVICES, "scheduler"]
 
@@ -49,25 +44,9 @@ def run(
         runner.run(_run(chosen))
 
 
-def _worker(
-    name: str, shared: Settings
-) -> Worker | Scheduler | GatewayWorker | NotificationWorker | PortalWorker:
-    match name:
-        case "scheduler":
-            return Scheduler(shared)
-        case "gateways":
-            return GatewayWorker(shared)
-        case "notifications":
-            return NotificationWorker(shared)
-        case "portal":
-            return PortalWorker(shared)
-        case _:
-            return Worker(SERVICES[name], shared)
-
-
 async def _run(names: list[str]) -> None:
     shared = settings()
-    workers = [_worker(name, settings_of(name)) for name in names]
+    workers = [worker_of(name, settings_of(name)) for name in names]
 
     def stop() -> None:
         for worker in workers:

@@ -15,7 +15,7 @@ SERVICE = Service(
 )
 
 
-class GatewayWorker(worker.Worker):
+class Worker(worker.Worker):
     """The gateways' worker of this installation."""
 
     def __init__(self, settings: Settings) -> None:

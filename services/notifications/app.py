@@ -9,7 +9,7 @@ from shared.settings import Settings
 SERVICE = Service(name="notifications", package="services.notifications", handlers=HANDLERS)
 
 
-class NotificationWorker(worker.Worker):
+class Worker(worker.Worker):
     """The notifications' worker of this installation."""
 
     def __init__(self, settings: Settings) -> None:

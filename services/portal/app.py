@@ -31,7 +31,7 @@ SERVICE = Service(
 )
 
 
-class PortalWorker(worker.Worker):
+class Worker(worker.Worker):
     """The portal's worker of this installation."""
 
     def __init__(self, settings: Settings) -> None:

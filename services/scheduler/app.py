@@ -7,7 +7,7 @@ from shared.settings import Settings
 SERVICE = Service(name="scheduler", package="services.scheduler", handlers={})
 
 
-class Scheduler(ticking.Scheduler):
+class Worker(ticking.Scheduler):
     """The scheduler of this installation."""
 
     def __init__(self, settings: Settings) -> None:

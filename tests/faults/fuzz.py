@@ -175,14 +175,15 @@ def _queues_for(one: Broken, chance: random.Random) -> list[str]:
     """Mostly one where its type is handled, sometimes one where it is not; all that handle it,
     where it can be read: services that were told different things could not agree."""
     kind = one.expected.type if one.expected else one.type
-    at_home = [
+    at_home: list[str] = [
         name
         for name, service in SERVICES.items()
         if any(message.type == kind for message in service.handlers)
     ]
     if one.expected and at_home:
         return at_home
-    return [chance.choice(at_home if at_home and chance.random() < 0.8 else [*SERVICES])]
+    anywhere = list(SERVICES)
+    return [chance.choice(at_home if at_home and chance.random() < 0.8 else anywhere)]
 
 
 async def _put(channel: AbstractChannel, queue: str, one: Broken) -> None:

@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from services.scheduler.app import Scheduler
+from services.scheduler.app import Worker as Scheduler
 from services.scheduler.ticking import say_due_ticks
 from shared import broker, topology
 from shared.database import Connection, connect, pool
