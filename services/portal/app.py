@@ -6,6 +6,7 @@ from services.portal.settings import settings as own_settings
 from shared.messages.upstream import (
     AccountRegistered,
     InvoicePaymentRequested,
+    NotificationRecipientConfirmed,
     OrderPlaced,
     QuoteRequested,
     ResourceAutoRenewSet,
@@ -22,6 +23,7 @@ SERVICE = Service(
     also_says=(
         AccountRegistered,
         InvoicePaymentRequested,
+        NotificationRecipientConfirmed,
         OrderPlaced,
         QuoteRequested,
         ResourceAutoRenewSet,

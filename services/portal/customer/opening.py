@@ -31,6 +31,7 @@ async def register(visit: Visit) -> Response:
             name=visit.text("name"),
             currency=visit.text("currency", "VND"),
             time_zone=visit.text("time_zone") or None,
+            language="vi" if visit.language.code == "vi" else "en",
         )
     except ValidationError as error:
         return _form(visit, str(error.errors()[0]["loc"][0]))

@@ -170,8 +170,8 @@ class InvoiceDocument:
 
     @property
     def prepaid(self) -> int:
-        """What was paid when it was issued: that stands on it for good."""
-        return sum(one.amount for one in self.payments if one.at <= self.issued_at)
+        """What was paid before it was issued (domain 2.4): that stands on it for good."""
+        return max(self.gross, 0) if self.kind == "prepaid" else 0
 
     @property
     def vat_shares(self) -> tuple[VatShare, ...]:

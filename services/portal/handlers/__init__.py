@@ -124,6 +124,8 @@ HEARD: Final[tuple[type[Message], ...]] = (
     i.AccountSettled,
     i.UsageReportGiven,
     n.NotificationRequested,
+    n.NotificationSent,
+    n.NotificationFailed,
 )
 
 HANDLERS: Handlers = dict.fromkeys(HEARD, heard)

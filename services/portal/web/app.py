@@ -15,7 +15,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from services.portal.customer import ROUTES as CUSTOMER
-from services.portal.web import following, login
+from services.portal.customer.papers import ROUTES as PAPERS
+from services.portal.web import following, login, recipients
 from services.portal.web.pages import render
 from services.portal.web.portal import Portal
 from services.portal.web.security import SecurityHeaders
@@ -29,7 +30,9 @@ _KEPT: Final = "public, max-age=31536000, immutable"
 AREAS: Final[tuple[list[BaseRoute], ...]] = (
     [*login.ROUTES],
     [*following.ROUTES],
+    [*PAPERS],
     [*CUSTOMER],
+    [*recipients.ROUTES],
 )
 
 
