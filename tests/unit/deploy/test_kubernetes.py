@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 import yaml
+from cloudcoil.models.keda.v1alpha1 import ScaledObject, TriggerAuthentication
+from pydantic import BaseModel
 
 from services.cli.watch import USER as WATCH
 from services.gateways.settings import GatewaySettings
@@ -28,6 +30,10 @@ FOLDER = ROOT / "deploy" / "kubernetes"
 WORKERS = {one.name for one in SCHEMAS}
 ADDRESSES = {"amqp_url", "database_url"}
 CUSTOM = {"ScaledObject", "TriggerAuthentication", "RabbitmqCluster", "Cluster"}
+KEDA: dict[str, type[BaseModel]] = {
+    "ScaledObject": ScaledObject,
+    "TriggerAuthentication": TriggerAuthentication,
+}
 MODELS = {
     "v1": "api_v1.io.k8s.api.core.v1",
     "apps/v1": "apis_apps_v1.io.k8s.api.apps.v1",
@@ -99,6 +105,14 @@ def test_every_resource_is_valid_by_kubernetes_own_models(resources: list[Resour
     for resource in resources:
         if resource["kind"] not in CUSTOM:
             assert_valid(resource)
+
+
+def test_what_scales_workers_is_valid_by_keda_s_own_models(resources: list[Resource]) -> None:
+    for resource in resources:
+        if model := KEDA.get(resource["kind"]):
+            understood = model.model_validate(resource)
+            said = understood.model_dump(mode="json", by_alias=True, exclude_unset=True)
+            assert said == resource, "a field that KEDA does not know is lost"
 
 
 def test_each_service_has_its_worker_and_a_budget_and_there_are_no_others(
