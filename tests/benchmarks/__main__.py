@@ -16,10 +16,13 @@ from urllib.parse import urlsplit
 from rich.console import Console
 
 from shared.database import connect
-from tests.benchmarks import hop, month, orders, postings, usage
+from tests.benchmarks import history, hop, idle, month, orders, postings, usage
+from tests.benchmarks.chart import svg
 from tests.benchmarks.timing import Timing, best_of, compare
 
 _ROUNDS = 3
+_WORKERS = (1, 2, 4)
+"""Of each service, in turn: how whole orders scale."""
 
 Rows: TypeAlias = list[dict[str, Any]]
 
@@ -47,7 +50,9 @@ def main() -> None:
         }
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(result, indent=2) + "\n")
-    Console().print(f"written to {options.out}")
+    picture = options.out.with_suffix(".svg")
+    picture.write_text(svg(result))
+    Console().print(f"written to {options.out} and {picture}")
 
 
 def _hop(options: argparse.Namespace) -> Rows:
@@ -55,7 +60,7 @@ def _hop(options: argparse.Namespace) -> Rows:
     timings: list[Timing] = []
     for _ in range(rounds):
         with _own_database() as url:
-            timings += hop.measure(os.environ["CLOUDTILL_AMQP_URL"], url, messages)
+            timings += hop.measure(_amqp_url(), url, messages)
     title = f"The hop: {messages:,} messages, the best of {rounds} rounds"
     return compare(title, "cloudtill worker", hop.GOALS, best_of(timings))
 
@@ -76,7 +81,7 @@ def _usage(options: argparse.Namespace) -> Rows:
     timings: list[Timing] = []
     for _ in range(rounds):
         with _own_database() as url:
-            timings += usage.measure(os.environ["CLOUDTILL_AMQP_URL"], url, reports)
+            timings += usage.measure(_amqp_url(), url, reports)
     best = best_of(timings)
     rate, promised = best[usage.OURS].rate, usage.REPORTS_A_SECOND
     title = (
@@ -87,21 +92,34 @@ def _usage(options: argparse.Namespace) -> Rows:
 
 
 def _orders(options: argparse.Namespace) -> Rows:
+    results: list[orders.Result] = []
+    for workers in _WORKERS:
+        with _own_database() as url:
+            results.append(
+                orders.measure(_amqp_url(), url, options.orders, options.orders // 5, workers)
+            )
+    return orders.show(results)
+
+
+def _history(options: argparse.Namespace) -> Rows:
     with _own_database() as url:
-        return orders.show(
-            [
-                orders.measure(
-                    os.environ["CLOUDTILL_AMQP_URL"], url, options.orders, options.orders // 5
-                )
-            ]
-        )
+        return history.show(history.measure(_amqp_url(), url, max(200, options.orders // 5)))
+
+
+def _idle(_options: argparse.Namespace) -> Rows:
+    with _own_database() as url:
+        return idle.show(idle.measure(_amqp_url(), url))
+
+
+def _amqp_url() -> str:
+    return os.environ["CLOUDTILL_AMQP_URL"]
 
 
 def _month(options: argparse.Namespace) -> Rows:
     results: list[month.Result] = []
     for count in (options.resources // 10, options.resources):
         with _own_database() as url:
-            results.append(month.measure(os.environ["CLOUDTILL_AMQP_URL"], url, count))
+            results.append(month.measure(_amqp_url(), url, count))
     return month.show(*results)
 
 
@@ -130,6 +148,8 @@ _BENCHMARKS: dict[str, Callable[[argparse.Namespace], Rows]] = {
     "postings_spread": lambda options: _postings(options, postings.SPREAD),
     "postings_hot": lambda options: _postings(options, postings.HOT),
     "orders": _orders,
+    "history": _history,
+    "idle": _idle,
     "usage": _usage,
     "month": _month,
 }

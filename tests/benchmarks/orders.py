@@ -3,7 +3,8 @@
 import asyncio
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -21,15 +22,15 @@ from shared.database import connect
 from shared.messages import Message
 from shared.migrations import migrate, migrations_of
 from shared.outbox import EXCHANGE, Parcel
-from tests.benchmarks.processes import Meter, working
+from tests.benchmarks.processes import Meter, WorkerProcess, working
 from tests.system.shop import catalogue, customer, order, server
 
+INVOLVED: Final = {
+    name: SERVICES[name] for name in ("billing", "wallet", "provisioning", "invoicing")
+}
 P99_AT_MOST_S: Final = 0.25
 """At half the rate at which a backlog drains."""
 
-_INVOLVED: Final = {
-    name: SERVICES[name] for name in ("billing", "wallet", "provisioning", "invoicing")
-}
 _ACCOUNTS: Final = 1_000
 _WINDOW: Final = 250
 _PUBLISH_S: Final = 60
@@ -139,23 +140,16 @@ def measure(
 async def _measure(
     amqp_url: str, database_url: str, orders: int, paced_orders: int, workers: int
 ) -> Result:
-    await _migrate(database_url)
-    async with broker.connected(amqp_url, "benchmark") as connection:
-        await topology.apply(connection, _INVOLVED.values())
-        channel = await confirming_channel(connection, lambda: None)
-        heard = await _listen(connection)
-        counts = dict.fromkeys(_INVOLVED, workers)
-        async with working(amqp_url, database_url, counts) as processes:
-            await _open_shop(channel, database_url)
-            await _drain(channel, heard, _orders("first", _WARM_UP))
-            meter = await Meter.of(amqp_url, database_url, processes)
-            began = time.perf_counter()
-            await _drain(channel, heard, _orders("backlog", orders))
-            used = meter.used()
-            drained_rate = orders / (max(heard.invoiced.values()) - began)
-            accepted_rate = orders / (max(heard.paid.values()) - began)
-            latencies = await _paced(channel, heard, paced_orders, drained_rate / 2)
-            megabytes = max(process.peak_megabytes for process in processes)
+    async with Shop.open(amqp_url, database_url, workers) as shop:
+        await shop.drain("first", _WARM_UP)
+        meter = await Meter.of(amqp_url, database_url, shop.processes)
+        began = time.perf_counter()
+        await shop.drain("backlog", orders)
+        used = meter.used()
+        drained_rate = orders / (max(shop.heard.invoiced.values()) - began)
+        accepted_rate = orders / (max(shop.heard.paid.values()) - began)
+        latencies = await shop.pace("paced", paced_orders, drained_rate / 2)
+        megabytes = max(process.peak_megabytes for process in shop.processes)
     return Result(
         workers=workers,
         orders=orders,
@@ -168,10 +162,54 @@ async def _measure(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """All services that a prepaid order passes, a product on sale, and customers with credit."""
+
+    channel: Channel
+    heard: _Heard
+    processes: Sequence[WorkerProcess]
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, amqp_url: str, database_url: str, workers: int) -> "AsyncIterator[Shop]":
+        """With so many workers of each service, and an empty database."""
+        await _migrate(database_url)
+        async with broker.connected(amqp_url, "benchmark") as connection:
+            await topology.apply(connection, INVOLVED.values())
+            channel = await confirming_channel(connection, lambda: None)
+            heard = await _listen(connection)
+            counts = dict.fromkeys(INVOLVED, workers)
+            async with working(amqp_url, database_url, counts) as processes:
+                await _open_shop(channel, database_url)
+                yield cls(channel, heard, processes)
+
+    async def drain(self, run: str, count: int) -> None:
+        """Publish orders as fast as the broker takes them, and wait for all of their invoices."""
+        wanted = len(self.heard.invoiced) + count
+        await _publish(self.channel, _orders(run, count))
+        await self.heard.until_invoiced(wanted)
+
+    async def pace(self, run: str, count: int, rate: float) -> list[float]:
+        """Publish orders evenly; seconds from when each was due to its invoice."""
+        wanted = len(self.heard.invoiced) + count
+        parcels = list(map(Parcel.of, _orders(run, count)))
+        began = time.perf_counter()
+        sending: list[asyncio.Task[list[Exception | None]]] = []
+        for number, parcel in enumerate(parcels):
+            await asyncio.sleep(began + number / rate - time.perf_counter())
+            publishing = broker.publish_all(self.channel, [parcel], _PUBLISH_S)
+            sending.append(asyncio.create_task(publishing))
+        await asyncio.gather(*sending)
+        await self.heard.until_invoiced(wanted)
+        invoiced = self.heard.invoiced
+        return [invoiced[f"{run}-{number}"] - began - number / rate for number in range(count)]
+
+
 async def _migrate(database_url: str) -> None:
     db = await connect(database_url, wait_s=10)
     try:
-        for service in _INVOLVED.values():
+        for service in INVOLVED.values():
             await migrate(db, service.name, migrations_of(service.package))
     finally:
         await db.close()
@@ -215,13 +253,6 @@ def _orders(run: str, count: int) -> list[Message]:
     ]
 
 
-async def _drain(channel: Channel, heard: _Heard, orders: Sequence[Message]) -> None:
-    """Publish orders as fast as the broker takes them, and wait for all of their invoices."""
-    wanted = len(heard.invoiced) + len(orders)
-    await _publish(channel, orders)
-    await heard.until_invoiced(wanted)
-
-
 async def _publish(channel: Channel, messages: Sequence[Message]) -> None:
     parcels = list(map(Parcel.of, messages))
     for start in range(0, len(parcels), _WINDOW):
@@ -229,17 +260,3 @@ async def _publish(channel: Channel, messages: Sequence[Message]) -> None:
         for trouble in await broker.publish_all(channel, window, _PUBLISH_S):
             if trouble is not None:
                 raise trouble
-
-
-async def _paced(channel: Channel, heard: _Heard, count: int, rate: float) -> list[float]:
-    """Publish orders evenly, and see how long each takes from when it was due to its invoice."""
-    already = len(heard.invoiced)
-    parcels = list(map(Parcel.of, _orders("paced", count)))
-    began = time.perf_counter()
-    sending: list[asyncio.Task[list[Exception | None]]] = []
-    for number, parcel in enumerate(parcels):
-        await asyncio.sleep(began + number / rate - time.perf_counter())
-        sending.append(asyncio.create_task(broker.publish_all(channel, [parcel], _PUBLISH_S)))
-    await asyncio.gather(*sending)
-    await heard.until_invoiced(already + count)
-    return [heard.invoiced[f"paced-{number}"] - began - number / rate for number in range(count)]

@@ -40,6 +40,11 @@ class WorkerProcess:
         return _kilobytes(self.process.pid, "VmHWM") / 1024
 
     @property
+    def cpu_seconds(self) -> float:
+        """The processor time that it took until now."""
+        return _own_seconds(self.process.pid)
+
+    @property
     def megabytes(self) -> float:
         """The memory that it has now."""
         return _kilobytes(self.process.pid, "VmRSS") / 1024
@@ -51,6 +56,7 @@ def start(amqp_url: str, database_url: str, service: str, log: int | None = None
         "CLOUDTILL_AMQP_URL": amqp_url,
         "CLOUDTILL_DATABASE_URL": database_url,
         "CLOUDTILL_LOG_FORMAT": "json",
+        "CLOUDTILL_LOG_LEVEL": "warning",
         **_BYTECODE,
     }
     command = (sys.executable, "-m", "services.cli", "run", service)
@@ -140,8 +146,8 @@ class Meter:
     def _read(self) -> dict[str, float]:
         seconds: dict[str, float] = {}
         for worker in self._workers:
-            used = _own_seconds(worker.process.pid)
-            seconds[worker.service] = seconds.get(worker.service, 0.0) + used
+            before = seconds.get(worker.service, 0.0)
+            seconds[worker.service] = before + worker.cpu_seconds
         for name, pid in self._servers.items():
             seconds[name] = _seconds_with_children(pid)
         return seconds
