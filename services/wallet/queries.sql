@@ -37,6 +37,8 @@ from declined_charge where charge_id = any($1::text[]);
 
 -- name: append_transfers
 -- Post transfers in their order and move the balances; one row out for each, with the balance after it.
+-- What is held does not change here, so that it may be read by key from before: what the other parts
+-- return has no index, and for each row of one all of the other would be looked through.
 with input as (
     select *
     from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
@@ -66,8 +68,8 @@ with input as (
     window history as (partition by i.account_id, i.wallet order by i.ordinal)
     returning kind, transfer_id, account_id, wallet, amount, balance_after, position
 )
-select p.kind, p.transfer_id, p.amount, p.balance_after as balance, p.position, m.held
-from posted p join moved m using (account_id, wallet);
+select p.kind, p.transfer_id, p.amount, p.balance_after as balance, p.position, w.held
+from posted p join wallet w using (account_id, wallet);
 
 -- name: append_declined_charges
 -- Remember that these charges were declined.

@@ -30,7 +30,7 @@ Rows: TypeAlias = list[dict[str, Any]]
 def main() -> None:
     """Run the benchmarks that are named, all of them where none is; print tables, write JSON."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(_BENCHMARKS)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}")
     parser.add_argument("--messages", type=int, default=10_000, help="a contender and round")
     parser.add_argument("--orders", type=int, default=5_000, help="in a backlog")
     parser.add_argument("--reports", type=int, default=300_000, help="of usage, a round")
@@ -38,14 +38,14 @@ def main() -> None:
     parser.add_argument("--resources", type=int, default=1_000_000, help="of the month's end")
     parser.add_argument("--out", type=Path, default=Path(".local/bench.json"))
     options = parser.parse_args()
-    if unknown := set(options.names) - set(_BENCHMARKS):
+    if unknown := set(options.names) - set(BENCHMARKS):
         parser.error(f"there is no benchmark called {', '.join(sorted(unknown))}")
     result: dict[str, Any] = {"python": platform.python_version(), "cores": os.cpu_count()}
-    for name in options.names or _BENCHMARKS:
+    for name in options.names or BENCHMARKS:
         began = time.perf_counter()
         result[name] = {
             "load_before": os.getloadavg(),
-            "rows": _BENCHMARKS[name](options),
+            "rows": BENCHMARKS[name](options),
             "took_s": round(time.perf_counter() - began),
         }
         options.out.parent.mkdir(parents=True, exist_ok=True)
@@ -143,7 +143,7 @@ async def _execute(url: str, statement: str) -> None:
         await db.close()
 
 
-_BENCHMARKS: dict[str, Callable[[argparse.Namespace], Rows]] = {
+BENCHMARKS: dict[str, Callable[[argparse.Namespace], Rows]] = {
     "hop": _hop,
     "postings_spread": lambda options: _postings(options, postings.SPREAD),
     "postings_hot": lambda options: _postings(options, postings.HOT),
