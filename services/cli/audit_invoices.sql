@@ -17,7 +17,9 @@ select r.resource_id as id,
        r.changed_at as since, null::text as correlation_id
 from provisioning.resource r
 left join invoicing.usage_segment s on s.resource_id = r.resource_id and s.ended_at is null
-where (r.user_type = 'postpaid' and r.state in ('active', 'stopped')) <> (s.resource_id is not null);
+where (r.user_type = 'postpaid'
+       and (r.state in ('active', 'stopped') or r.suspended_by is not distinct from 'hold_short'))
+      <> (s.resource_id is not null);
 
 -- name: use_is_invoiced_once
 -- 11.4 Every minute of postpaid use before an account's last closing is on exactly one invoice; what

@@ -68,8 +68,10 @@ def told(change: Change, cause: Message, asked: Asked | None = None) -> Message:
 
 def _reason(change: Change) -> dict[str, str]:
     """Why a resource was suspended, where that is not its expiry."""
-    ended = change.happened == "suspended" and change.resource.suspended_by == "poc_ended"
-    return {"because_of": "poc_ended"} if ended else {}
+    by = change.resource.suspended_by
+    if change.happened == "suspended" and by in ("poc_ended", "hold_short"):
+        return {"because_of": by}
+    return {}
 
 
 def failed(asked: Asked, reason: str, at: datetime, cause: Message) -> list[Message]:

@@ -22,7 +22,11 @@ from shared.database import Connection
 from shared.messages import NotYet, Refused, Said
 from shared.messages.billing import AccountSwitched, OrderConfirmed, PaymentConfirmed
 from shared.messages.product_teams import ProductFailed, ProductSucceeded
-from shared.messages.provisioning import ResourcesDue
+from shared.messages.provisioning import (
+    ResourceResumeRequested,
+    ResourcesDue,
+    ResourceSuspendRequested,
+)
 from shared.messages.scheduler import TickMinute
 from shared.messages.upstream import ProductPublished
 from shared.service import Handlers
@@ -30,6 +34,7 @@ from shared.settings import settings
 
 Confirmation = PaymentConfirmed | OrderConfirmed
 TeamAnswer = ProductSucceeded | ProductFailed
+HoldCommand = ResourceSuspendRequested | ResourceResumeRequested
 
 _DUE_AT_ONCE: Final = 500
 """Resources that one transaction takes; the rest has a message of its own."""
@@ -62,7 +67,7 @@ def _version(publication: ProductPublished) -> ProductVersion:
         driver_options=json.dumps(publication.driver_options),
         expiry_policy=publication.expiry_policy,
         trash_days=publication.trash_days,
-        metered=bool(publication.meters),
+        metered=publication.is_use_priced,
     )
 
 
@@ -188,6 +193,23 @@ async def time_passed(ticks: Sequence[TickMinute | ResourcesDue], db: Connection
     return [*work.said, *more]
 
 
+async def hold_told(commands: Sequence[HoldCommand], db: Connection) -> list[Said]:
+    """Suspend resources for whose hold credit is short, and bring back those that have it again;
+    what is busy is waited for (domain 8)."""
+    resources = await store.lock_resources(db, {one.resource_id for one in commands})
+    work = await _work_on(db, resources)
+    said: list[Said] = []
+    for command in sorted(commands, key=lambda one: one.time):
+        if command.resource_id not in resources:
+            said.append(NotYet(command, "unknown_resource"))
+        elif work.is_busy(command.resource_id):
+            said.append(NotYet(command, "resource_busy"))
+        else:
+            work.suspend(command)
+    await store.save_work(db, work)
+    return said + work.said
+
+
 async def account_switched(switches: Sequence[AccountSwitched], db: Connection) -> list[Said]:
     """Remember an account's user type from now on; running resources follow (domain 10)."""
     ordered = sorted(switches, key=lambda one: (one.time, one.envelope.id))
@@ -227,6 +249,8 @@ HANDLERS: Handlers = {
     ProductFailed: product_answered,
     PaymentConfirmed: order_confirmed,
     OrderConfirmed: order_confirmed,
+    ResourceSuspendRequested: hold_told,
+    ResourceResumeRequested: hold_told,
     TickMinute: time_passed,
     ResourcesDue: time_passed,
 }

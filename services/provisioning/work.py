@@ -17,7 +17,9 @@ from services.provisioning.domain.lifecycle import (
     become_prepaid,
     go_on_as_postpaid,
     has_expired_though,
+    have_hold,
     is_due,
+    lack_hold,
     take_step,
 )
 from services.provisioning.domain.requests import Asked, Order
@@ -44,6 +46,7 @@ from shared.ids import derived_id
 from shared.messages import Later, Message, Said
 from shared.messages.items import Component
 from shared.messages.model import Action
+from shared.messages.provisioning import ResourceResumeRequested, ResourceSuspendRequested
 
 log = structlog.get_logger()
 
@@ -224,6 +227,18 @@ class Work:
             trash_days=version.trash_days,
             goes_on=self._user_types.at(resource.account_id, ends_at) == "postpaid",
         )
+
+    def suspend(self, command: ResourceSuspendRequested | ResourceResumeRequested) -> None:
+        """Suspend a resource for want of credit for its hold, or bring it back (domain 8)."""
+        resource = self._resources[command.resource_id]
+        suspends = isinstance(command, ResourceSuspendRequested)
+        change = (lack_hold if suspends else have_hold)(resource, command.time)
+        if change is not None and resource.account_id == command.account_id:
+            self._happen(change, command)
+
+    def is_busy(self, resource_id: str) -> bool:
+        """Whether a resource waits for what a driver was asked for."""
+        return self._resources[resource_id].open_request is not None
 
     def switch(self, resource_id: str, switch: Switch, cause: Message) -> None:
         """Apply a switch of its account's user type to a resource (domain 10)."""

@@ -9,6 +9,7 @@ from typing import Final
 
 from services.provisioning.domain.catalogue import ExpiryPolicy
 from services.provisioning.domain.resources import Change, Resource, State, ended_poc
+from shared.messages.model import Action
 from shared.periods import to_minute
 
 GRACE: Final = timedelta(days=15)
@@ -137,6 +138,31 @@ def become_prepaid(resource: Resource, switched_at: datetime, grace: timedelta) 
         next_due_at=ends_at + grace,
     )
     return Change("converted", converted, ends_at)
+
+
+def lack_hold(resource: Resource, at: datetime) -> Change | None:
+    """A running resource for whose hold credit has been short for too long (domain 8); None where
+    there is nothing to suspend (any more). It stays reserved, and so goes on being used.
+    """
+    if resource.state not in ("active", "stopped") or resource.user_type != "postpaid":
+        return None
+    suspended = replace(
+        resource, state="suspended", suspended_by="hold_short", version=resource.version + 1
+    )
+    follow_up: Action | None = "stop" if resource.state == "active" else None
+    return Change("suspended", suspended, _not_before_its_start(resource, at), follow_up)
+
+
+def have_hold(resource: Resource, at: datetime) -> Change | None:
+    """It works again once its credit is held; None where it was not suspended for that."""
+    if resource.suspended_by != "hold_short":
+        return None
+    running = replace(resource, state="active", suspended_by=None, version=resource.version + 1)
+    return Change("started", running, _not_before_its_start(resource, at), follow_up="start")
+
+
+def _not_before_its_start(resource: Resource, at: datetime) -> datetime:
+    return max(at, resource.starts_at or at)
 
 
 def has_expired_though(resource: Resource, switched_at: datetime) -> bool:

@@ -10,7 +10,7 @@ from shared.messages.model import Action, PocState, UserType
 
 State = Literal["new", "active", "stopped", "suspended", "deleted", "failed"]
 """`new` only while its first request is open; `failed` where that came to nothing."""
-SuspendedBy = Literal["trash_policy", "grace_policy", "deletion", "poc_ended"]
+SuspendedBy = Literal["trash_policy", "grace_policy", "deletion", "poc_ended", "hold_short"]
 Step = Literal["expire", "suspend", "release"]
 Happened = Literal[
     "provisioned",
@@ -31,8 +31,9 @@ class Resource:
     """One running thing of an account.
 
     Attributes:
-        suspended_by: why it is suspended: expired under one of the policies of domain 7, or
-            deleted into the trash, or a proof of concept that ended.
+        suspended_by: why it is suspended: expired under one of the policies of domain 7, deleted
+            into the trash, a proof of concept that ended, or for want of credit for its hold
+            (domain 8).
         starts_at: from when on it is in use, or its present prepaid term.
         ends_at: the end of the prepaid term; a postpaid resource has none.
         version: how many events told of it.
@@ -114,7 +115,8 @@ def is_possible(item: PricedItem, account_id: str, resource: Resource, asked_at:
     """
     if resource.account_id != account_id or resource.product != item.product:
         return False
-    if resource.state not in _STATES[item.action]:
+    lacks_hold = resource.suspended_by == "hold_short"
+    if resource.state not in _STATES[item.action] and not (item.action == "delete" and lacks_hold):
         return False
     match item.action:
         case "create":
@@ -162,7 +164,7 @@ def _is_renewable(resource: Resource, asked_at: datetime) -> bool:
             return True
         case "trash_policy":
             return asked_at < resource.ends_at
-        case "deletion":
+        case "deletion" | "hold_short":
             return False
 
 
