@@ -7,6 +7,12 @@ from services.invoicing.handlers.catalogue import (
     product_published,
 )
 from services.invoicing.handlers.credit_notes import invoice_credit_requested
+from services.invoicing.handlers.holds import (
+    account_switched,
+    holds_due,
+    wallet_answered,
+    wallet_credited,
+)
 from services.invoicing.handlers.month import month_range_closed, month_range_due, tick_month
 from services.invoicing.handlers.payments import (
     invoice_payment_confirmed,
@@ -16,8 +22,9 @@ from services.invoicing.handlers.payments import (
 )
 from services.invoicing.handlers.reports import usage_recorded
 from services.invoicing.handlers.resources import resource_changed
-from shared.messages.billing import InvoicePaymentConfirmed, PaymentFailed
+from shared.messages.billing import AccountSwitched, InvoicePaymentConfirmed, PaymentFailed
 from shared.messages.invoicing import (
+    HoldsDue,
     InvoicePaymentsDue,
     MonthRangeClosed,
     MonthRangeDue,
@@ -46,10 +53,12 @@ from shared.messages.upstream import (
     UsageBatchRecorded,
     UsageRecorded,
 )
+from shared.messages.wallet import WalletCredited, WalletDeclined, WalletHeld
 from shared.service import Handlers
 
 HANDLERS: Handlers = {
     AccountRegistered: account_registered,
+    AccountSwitched: account_switched,
     ProductPublished: product_published,
     PricePublished: price_published,
     ResourceProvisioned: resource_changed,
@@ -70,7 +79,11 @@ HANDLERS: Handlers = {
     InvoicePaymentRecorded: invoice_payment_recorded,
     InvoicePaymentRequested: invoice_payment_requested,
     InvoiceCreditRequested: invoice_credit_requested,
+    WalletHeld: wallet_answered,
+    WalletDeclined: wallet_answered,
+    WalletCredited: wallet_credited,
     TickDay: tick_day,
+    HoldsDue: holds_due,
     InvoicePaymentsDue: invoice_payments_due,
     TickMonth: tick_month,
     MonthRangeDue: month_range_due,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from services.invoicing.domain.payments import Balance, Collection, reserve
+from services.invoicing.handlers import holds
 from services.invoicing.handlers.reports import look_again
 from services.invoicing.store import payments as store
 from shared.database import Connection
@@ -17,10 +18,10 @@ from shared.settings import settings
 
 
 async def tick_day(ticks: Sequence[TickDay], db: Connection) -> list[Said]:
-    """See to the open invoices of all accounts, range by range (domain 4), and to reports that
-    wait for their resource (domain 8)."""
+    """See to the open invoices of all accounts, range by range (domain 4), to reports that wait
+    for their resource, and to holds (domain 8)."""
     ranges = await store.cut_open_accounts(db)
-    return await look_again(ticks, db) + [
+    return [*await look_again(ticks, db), *await holds.due(ticks, db)] + [
         InvoicePaymentsDue(first_account=first_account, next_account=next_account).because(
             tick, key=first_account
         )

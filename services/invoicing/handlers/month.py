@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from services.invoicing.domain.invoices import in_messages
 from services.invoicing.domain.usage import months_to_close
+from services.invoicing.handlers.captures import collect_from_holds
 from services.invoicing.handlers.giving_back import give_back
 from services.invoicing.store import invoices, month, runs
 from services.invoicing.store.month import Issued, Stretch
@@ -96,7 +97,8 @@ async def month_range_due(messages: Sequence[MonthRangeDue], db: Connection) -> 
 
 
 async def _invoice_range(one: Range, cause: Message, db: Connection) -> list[Said]:
-    """Close all months of a range that are still open, oldest first, up to the run's."""
+    """Close all months of a range that are still open, oldest first, up to the run's, and have
+    paid by holds what these are for."""
     zone = _zone()
     accounts = (one.first_account, one.next_account)
     await month.lock_accounts_of_range(db, *accounts)
@@ -111,6 +113,7 @@ async def _invoice_range(one: Range, cause: Message, db: Connection) -> list[Sai
         if issued.invoices:
             await runs.append_totals(db, one.key, str(due), issued.numbers)
             said += await _tell(due, issued, cause, db)
+    said += await collect_from_holds(one, cause, db)
     await runs.conclude_range(db, one.key, count, len(left_out))
     closed = MonthRangeClosed(period=one.key.period, range_number=one.key.range_number)
     return [*said, closed.because(cause)]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from services.invoicing.domain.payments import Collection, Payment, Settled, free, reserve, settle
 from services.invoicing.handlers.automatic import collect, collect_next, payment_id_of
+from services.invoicing.handlers.captures import captures_concluded
 from services.invoicing.handlers.standing import notice, tell_settled, unknown
 from services.invoicing.store import payments as store
 from services.invoicing.store.payments import Outcome
@@ -62,7 +63,7 @@ async def invoice_payment_confirmed(
 ) -> list[Said]:
     """Count what billing collected; go on with the account's next invoice where automatic payment
     paid one in full (domain 4)."""
-    return await _count(
+    said = await _count(
         [
             (
                 Payment(
@@ -80,6 +81,7 @@ async def invoice_payment_confirmed(
         ],
         db,
     )
+    return said + await captures_concluded({one.payment_id: one for one in confirmations}, db)
 
 
 async def invoice_payment_recorded(
@@ -232,4 +234,4 @@ async def payment_failed(failures: Sequence[PaymentFailed], db: Connection) -> l
             said.append(notice("invoice_payment_failed", balance, failure, reason=failure.reason))
     await store.save_balances(db, [balances[invoice_id] for invoice_id in sorted(touched)])
     await store.conclude_collections(db, outcomes)
-    return said
+    return said + await captures_concluded({one.payment_id: one for one in ours}, db)

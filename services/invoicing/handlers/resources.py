@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from services.invoicing.domain.invoices import PaidInvoice, adds_up, find_paid_invoice, numbered
 from services.invoicing.domain.usage import Account, Adjustment, Resource, Segment, follow, in_order
+from services.invoicing.handlers import holds
 from services.invoicing.handlers.giving_back import give_back
 from services.invoicing.handlers.reports import take_up
 from services.invoicing.store import catalogue, invoices, month, usage
@@ -29,6 +30,7 @@ class _Changes:
     ended: list[Segment] = field(default_factory=list)
     begun: dict[tuple[str, int], Segment] = field(default_factory=dict)
     adjustments: list[Adjustment] = field(default_factory=list)
+    applied: list[ResourceEvent] = field(default_factory=list)
     paid: list[tuple[ResourceEvent, PaidInvoice]] = field(default_factory=list)
     switched: list[tuple[ResourceEvent, datetime]] = field(default_factory=list)
     said: list[Said] = field(default_factory=list)
@@ -36,7 +38,7 @@ class _Changes:
 
 async def resource_changed(events: Sequence[ResourceEvent], db: Connection) -> list[Said]:
     """Follow each resource's events in their order: issue the paid invoice for what was bought,
-    and keep the use of what is paid later."""
+    and keep the use of what is paid later, with the credit that is held for it."""
     zone = ZoneInfo(settings().billing_time_zone)
     accounts = await _accounts(events, db)
     resources = await usage.lock_resources(db, {event.resource_id for event in events})
@@ -50,6 +52,7 @@ async def resource_changed(events: Sequence[ResourceEvent], db: Connection) -> l
     return [
         *changes.said,
         *await take_up({key: new[key] for key in new if key not in resources}, db),
+        *await holds.follow(changes.applied, db),
         *await _issue_paid(changes.paid, zone, db),
         *await _issue_final(changes.switched, accounts, zone, db),
     ]
@@ -83,6 +86,7 @@ def _follow(
             continue
         step = follow(resource, event, accounts[event.account_id], zone)
         changes.resources[event.resource_id] = step.resource
+        changes.applied.append(event)
         changes.adjustments += step.adjustments
         if step.ended:
             key = (step.ended.resource_id, step.ended.version)

@@ -42,7 +42,7 @@ def _by_id(rows: Iterable[Row]) -> dict[str, Account]:
 
 
 async def save_products(db: Connection, products: Iterable[ProductPublished]) -> None:
-    """Keep products' VAT and meters, each from a date on."""
+    """Keep products' VAT and meters, and how they are priced, each from a date on."""
     latest = {
         (one.product, one.effective_from or one.time): one
         for one in sorted(products, key=lambda one: one.time)
@@ -56,6 +56,7 @@ async def save_products(db: Connection, products: Iterable[ProductPublished]) ->
         [latest[key].vat_rate for key in keys],
         [latest[key].vat_included for key in keys],
         [_meters(latest[key]) for key in keys],
+        [latest[key].is_use_priced for key in keys],
     )
 
 

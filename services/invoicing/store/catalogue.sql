@@ -16,12 +16,14 @@ for share;
 
 -- name: save_products
 -- Products' VAT and meters, each from a date on; what was published later for the same date counts.
-insert into product_version (product, effective_from, published_at, vat_rate, vat_included, meters)
+insert into product_version (product, effective_from, published_at, vat_rate, vat_included, meters,
+                             use_priced)
 select * from unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::numeric[], $5::boolean[],
-                     $6::jsonb[])
+                     $6::jsonb[], $7::boolean[])
 on conflict (product, effective_from) do update
 set published_at = excluded.published_at, vat_rate = excluded.vat_rate,
-    vat_included = excluded.vat_included, meters = excluded.meters
+    vat_included = excluded.vat_included, meters = excluded.meters,
+    use_priced = excluded.use_priced
 where excluded.published_at >= product_version.published_at;
 
 -- name: save_prices
