@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "show": "show:show",
     "dead": "dead:app",
     "audit": "audit:audit",
+    "usage": "usage:app",
     "top": "top:top",
     "watch": "watch:watch",
     "asyncapi": "documents:asyncapi",

@@ -43,6 +43,57 @@ left join (select account_id, wallet, sum(amount) as total from wallet.hold grou
     using (account_id, wallet)
 where w.held <> coalesce(h.total, 0);
 
+-- name: holds_are_asked_for
+-- 11.1 What a wallet holds is what was asked for, for a resource or for the order of one, and no more.
+with asked as (
+    select account_id, resource_id, asked as amount, answer, changed_at as since,
+           null::text as correlation_id
+    from invoicing.credit_hold
+    union all
+    select o.account_id, o.resource_id,
+           case when o.released_at is null and o.outcome is distinct from 'declined' then o.amount
+                else 0 end,
+           o.outcome, o.recorded_at, p.correlation_id
+    from billing.order_hold o join billing.purchase_order p using (order_id)
+    where o.resource_id not in (select resource_id from invoicing.credit_hold)
+)
+select coalesce(h.hold_id, a.resource_id) as id,
+       format('asked for %s (%s), held %s', coalesce(a.amount::text, 'nothing'),
+              coalesce(a.answer, 'no answer'), coalesce(h.amount, 0)) as detail,
+       a.since, a.correlation_id
+from asked a
+full join wallet.hold h on h.hold_id = a.resource_id and h.account_id = a.account_id
+where case when a.resource_id is null then h.amount > 0
+           when a.answer = 'declined' then coalesce(h.amount, 0) > a.amount
+           when a.answer = 'held' then coalesce(h.amount, 0) <> a.amount
+           else true end;
+
+-- name: holds_have_their_use
+-- 11.1 What a prepaid user uses first is held for, and what is gone and invoiced is not.
+select r.resource_id as id, 'in use without a hold' as detail, r.changed_at as since,
+       null::text as correlation_id
+from provisioning.resource r
+where r.user_type = 'postpaid'
+  and (r.state in ('active', 'stopped') or r.suspended_by is not distinct from 'hold_short')
+  and r.account_id not in (select account_id from billing.user_type_switch)
+  and r.resource_id not in (select resource_id from invoicing.credit_hold)
+union all
+select c.resource_id, format('%s asked for what is gone and invoiced', c.asked), c.changed_at, null
+from invoicing.credit_hold c
+join invoicing.account a using (account_id)
+where c.asked > 0 and c.payment_id is null
+  and not exists (
+      select from invoicing.usage_segment s
+      where s.account_id = c.account_id and s.resource_id = c.resource_id
+        and coalesce(s.ended_at, 'infinity') > coalesce(a.closed_until, '-infinity')
+  )
+  and not exists (
+      select from invoicing.usage_report u
+      where u.account_id = c.account_id and u.resource_id = c.resource_id
+        and u.period >= coalesce(to_char((a.closed_until + interval '15 hours') at time zone 'UTC',
+                                         'YYYY-MM'), '')
+  );
+
 -- name: charges_were_asked_for
 -- 11.1 Money leaves a wallet only for a payment, and in the amount that was paid.
 select t.transfer_id as id,

@@ -148,7 +148,10 @@ async def _resource(db: Connection, resource_id: str, page: Page) -> Shown | Non
         renewals = await billing.renewals.show_attempts(db, resource_id)
     async with schema(db, "provisioning"):
         requests = await provisioning.show_requests(db, resource_id)
+    async with schema(db, "wallet"):
+        changes = await wallet.show_hold_changes(db, resource_id, limit=page.limit)
     async with schema(db, "invoicing"):
+        hold = await invoicing.show_hold(db, resource_id)
         usage = await invoicing.show_segments(db, resource_id)
         invoices = await invoicing.show_invoices(db, resource_id=resource_id, limit=page.limit)
     lists: dict[str, Rows] = {
@@ -156,6 +159,8 @@ async def _resource(db: Connection, resource_id: str, page: Page) -> Shown | Non
         "term": pieces,
         "renewals": renewals,
         "usage": _with_components(usage),
+        "hold": [hold] if hold else [],
+        "hold changes": changes,
         "invoices": invoices,
     }
     return Shown(resource, lists)
@@ -217,12 +222,13 @@ async def _wallet(db: Connection, account_id: str, page: Page) -> Shown | None:
         wallets = await wallet.show_wallets(db, account_id)
         if not wallets:
             return None
+        held = await wallet.show_holds(db, account_id)
         history = await wallet.show_credit_history(
             db, account_id, "credit", before=before, limit=page.one_more
         )
         poc_history = await wallet.show_credit_history(db, account_id, "poc", limit=page.limit)
     rows, following = page.cut(history, lambda row: str(row["position"]))
-    lists: dict[str, Rows] = {"wallets": wallets, "credit history": rows}
+    lists: dict[str, Rows] = {"wallets": wallets, "holds": held, "credit history": rows}
     if poc_history:
         lists["poc history"] = poc_history
     return Shown(None, lists, following)

@@ -129,3 +129,15 @@ from transfer
 where account_id = $1 and wallet = $2 and position < coalesce($3::bigint, 9223372036854775807)
 order by position desc
 limit $4;
+
+-- name: show_holds
+-- What is held of an account's credit, for people.
+select hold_id, amount, changed_at from hold
+where account_id = $1 and amount > 0
+order by hold_id;
+
+-- name: show_hold_changes
+-- What was decided on a hold, newest first, for people.
+select at, amount, decision, reason from hold_change where hold_id = $1
+order by at desc, change_id desc
+limit $2;

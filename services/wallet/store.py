@@ -192,3 +192,13 @@ async def show_credit_history(
 ) -> list[Row]:
     """A wallet's history with its running balance, newest first, before a position."""
     return await db.fetch(sql.show_credit_history, account_id, wallet, before, limit)
+
+
+async def show_holds(db: Connection, account_id: str) -> list[Row]:
+    """What is held of an account's credit, for people."""
+    return await db.fetch(sql.show_holds, account_id)
+
+
+async def show_hold_changes(db: Connection, hold_id: str, *, limit: int = 20) -> list[Row]:
+    """What was decided on a hold, newest first, for people."""
+    return await db.fetch(sql.show_hold_changes, hold_id, limit)

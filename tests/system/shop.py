@@ -62,6 +62,36 @@ def catalogue(**policy: Any) -> list[Message]:
     return [said(message, at=LONG_AGO) for message in (product, *prices)]
 
 
+def use_priced_catalogue() -> list[Message]:
+    """A product `vcontainer`, paid by use: a node is 9,000,000 for 30 days (domain 8)."""
+    (product,) = (one for one in catalogue() if isinstance(one, ProductPublished))
+    containers = ProductPublished(
+        **product.model_dump() | {"product": "vcontainer", "name": "vContainer", "use_priced": True}
+    )
+    prices = [
+        PricePublished(
+            product="vcontainer",
+            sku=sku,
+            unit_price=Decimal(9_000_000),
+            currency="VND",
+            per="30d",
+            effective_from=LONG_AGO,
+        )
+        for sku in ("node", "broken")
+    ]
+    return [said(message, at=LONG_AGO) for message in (containers, *prices)]
+
+
+def nodes(item_id: str, count: int = 2, sku: str = "node") -> OrderItem:
+    """Nodes of 300,000 a day, without a term: they are paid by use."""
+    return OrderItem(
+        item_id=item_id,
+        product="vcontainer",
+        name=item_id,
+        components=(component(sku, count),),
+    )
+
+
 def customer(account_id: str = "acc-1", *, credit: int = 0) -> list[Message]:
     """A prepaid customer, with credit where there is some."""
     registered = AccountRegistered(

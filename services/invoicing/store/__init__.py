@@ -1,6 +1,7 @@
 """Invoicing's SQL: sets of rows in, sets of rows out."""
 
 from services.invoicing.store.explaining import explain_invoice
+from services.invoicing.store.holds import show_hold
 from services.invoicing.store.show import (
     find_gaps,
     find_rerun,
@@ -22,6 +23,7 @@ __all__ = [
     "find_gaps",
     "find_rerun",
     "show_credit_notes",
+    "show_hold",
     "show_invoice",
     "show_invoice_payments",
     "show_invoices",

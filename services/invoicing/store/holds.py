@@ -151,11 +151,6 @@ async def find_costs(
     return {row["resource_id"]: Cost(row["actual"], row["estimate"], row["gone"]) for row in rows}
 
 
-async def show_holds(db: Connection, account_id: str) -> list[Row]:
-    """The holds of an account's resources, for people."""
-    return await db.fetch(sql.show_holds, account_id)
-
-
 async def show_hold(db: Connection, resource_id: str) -> Row | None:
     """The hold of a resource, for people."""
     return await db.fetchrow(sql.show_hold, resource_id)

@@ -265,13 +265,6 @@ select q.resource_id, least(greatest(coalesce(t.actual, 0), 0), 1e15)::bigint as
            and not exists (select from reported u where u.resource_id = q.resource_id) as gone
 from asked q left join total t using (resource_id);
 
--- name: show_holds
--- The holds of an account's resources, for people.
-select resource_id, asked, asked_at, coalesce(answer, 'under way') as answer, held, short_since,
-       suspension, ended
-from credit_hold where account_id = $1
-order by resource_id;
-
 -- name: show_hold
 -- The hold of a resource, for people.
 select asked, asked_at, coalesce(answer, 'under way') as answer, held, short_since, suspension, ended

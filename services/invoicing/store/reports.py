@@ -1,6 +1,7 @@
 """Reports of metered use, in a partition for each billing month."""
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias, cast
 
@@ -131,6 +132,27 @@ async def archive_month(db: Connection, month: str) -> str | None:
     await db.execute(sql.detach_month, month)
     await db.execute(sql.forget_keys, month)
     return f"usage_report_{month.replace('-', '')}"
+
+
+@dataclass(frozen=True, slots=True)
+class MonthStanding:
+    """Where a billing month with reports stands. `missing` says what keeps it from being archived,
+    where it is not."""
+
+    is_archived: bool
+    missing: str
+
+
+async def find_month_standing(db: Connection, month: str) -> MonthStanding | None:
+    """Where a billing month stands; None where nothing was reported of it."""
+    row = await db.fetchrow(sql.find_month_standing, month)
+    if row is None:
+        return None
+    if row["unfinished"]:
+        missing = f"the run of {row['unfinished']} is not completed"
+    else:
+        missing = f"{row['quarantined']} accounts are in quarantine"
+    return MonthStanding(row["archived_at"] is not None, missing)
 
 
 def columns_of(reports: Sequence[Report]) -> Columns:

@@ -154,3 +154,16 @@ select detach_usage_month($1);
 -- name: forget_keys
 -- Forget which reports of an archived month there were: its month refuses them from now on.
 delete from usage_report_key where month = $1;
+
+-- name: find_month_standing
+-- A month with reports: the first run that it still needs, and accounts that are in quarantine.
+select m.archived_at,
+       (select min(p.period)
+        from (select m.month as period
+              union
+              select u.period from usage_report u where u.month = m.month and u.period <> u.month) p
+        where not exists (
+            select from run r where r.period = p.period and r.completed_at is not null
+        )) as unfinished,
+       (select count(*) from quarantine q where q.resolved_at is null)::integer as quarantined
+from usage_month m where m.month = $1;

@@ -143,6 +143,51 @@ _MONEY: Final = (
         "an/credit",
         ("update wallet.wallet set held = held + 1 where account_id = 'an'",),
     ),
+    Fault(
+        "holds_are_asked_for",
+        "nodes",
+        (
+            "update wallet.hold set amount = amount - 1 where hold_id = 'nodes'",
+            "update wallet.wallet set held = held - 1 where account_id = 'kim'",
+        ),
+        "less than was asked for",
+    ),
+    Fault(
+        "holds_are_asked_for",
+        "planted",
+        (
+            "update wallet.wallet set held = held + 5 where account_id = 'kim'",
+            """insert into wallet.hold (hold_id, account_id, amount, change_id, changed_at)
+               values ('planted', 'kim', 5, 'planted', now())""",
+        ),
+        "for nobody",
+    ),
+    Fault(
+        "holds_are_asked_for",
+        "nodes",
+        ("update invoicing.credit_hold set answer = null where resource_id = 'nodes'",),
+        "a change that the wallet never answered",
+    ),
+    Fault(
+        "holds_have_their_use",
+        "nodes",
+        (
+            "delete from invoicing.credit_hold where resource_id = 'nodes'",
+            """update billing.order_hold o set amount = h.amount
+               from wallet.hold h where h.hold_id = o.resource_id and o.resource_id = 'nodes'""",
+        ),
+        "lost",
+    ),
+    Fault(
+        "holds_have_their_use",
+        "extra",
+        (
+            """insert into invoicing.credit_hold (account_id, resource_id, number, asked, asked_at,
+                   answer, held, short_since)
+               values ('chi', 'extra', 1, 10, now(), 'declined', 0, now())""",
+        ),
+        "for what is gone",
+    ),
     Fault("charges_were_asked_for", "stolen", _entry("charge", "stolen", "bad", 1_000)),
     Fault(
         "payments_were_charged",

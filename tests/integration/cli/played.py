@@ -17,7 +17,16 @@ from shared.messages.upstream import (
 )
 from tests.builders import NOON, said
 from tests.system.house import House
-from tests.system.shop import LONG_AGO, catalogue, customer, order, server, topped_up
+from tests.system.shop import (
+    LONG_AGO,
+    catalogue,
+    customer,
+    nodes,
+    order,
+    server,
+    topped_up,
+    use_priced_catalogue,
+)
 
 OCTOBER_ENDS = datetime(2026, 10, 31, 17, 5, tzinfo=UTC)
 NOVEMBER_ENDS = datetime(2026, 11, 30, 17, 5, tzinfo=UTC)
@@ -27,7 +36,7 @@ DEAD = "no-such-invoice"
 
 async def play(house: House) -> None:
     """Prepaid orders that succeed, fail and can't be paid; a gateway's money; proofs of concept;
-    two months of use."""
+    two months of use, of a postpaid user and of a prepaid one against a hold."""
     house.start()
     await house.publish(*_beginning())
     await house.wait_for(AccountSwitched)
@@ -77,6 +86,8 @@ def _beginning() -> Sequence[Message]:
         *customer("chi"),
         *customer("pia"),
         said(grant, at=NOON - timedelta(days=1)),
+        *customer("kim", credit=50_000_000),
+        *use_priced_catalogue(),
         said(to_postpaid, at=datetime(2026, 9, 20, tzinfo=UTC)),
     ]
 
@@ -103,6 +114,7 @@ def _orders() -> Sequence[Message]:
             account_id="pia",
             payment_method="poc",
         ),
+        order("ord-nodes", [nodes("nodes")], account_id="kim"),
         order("ord-shop", [shop], account_id="chi", at=october),
         order("ord-extra", [extra], account_id="chi", at=october),
     ]
