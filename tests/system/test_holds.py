@@ -1,4 +1,4 @@
-"""Credit holds with real workers: the example of domain 8, shortage, the month's end, and crashes."""
+"""Credit holds with real workers: the example of domain 8, shortage, the month's end, crashes."""
 
 import asyncio
 import random

@@ -250,3 +250,16 @@ def test_a_proof_of_concept_is_shown_with_its_wallet_and_what_it_is(cloudtill: C
     order = cloudtill("show", "order", "trial", "--json").json
     assert (order["payment_method"], order["items"][0]["poc"]) == ("poc", "running")
     assert order["invoices"] == []
+
+
+def test_a_hold_is_shown_with_what_was_decided_on_it(cloudtill: Cloudtill) -> None:
+    shown = cloudtill("show", "resource", "nodes", "--json").json
+    (hold,) = shown["hold"]
+    assert (hold["answer"], hold["suspension"]) == ("held", None)
+    decisions = [one["decision"] for one in reversed(shown["hold_changes"])]
+    assert decisions[0] == "held"
+    assert decisions[-2:] == ["captured", "held"], "November's invoice, and December's hold"
+    (held,) = cloudtill("show", "wallet", "kim", "--json").json["holds"]
+    assert (held["hold_id"], held["amount"]) == ("nodes", hold["asked"])
+    (invoice,) = shown["invoices"]
+    assert invoice["status"] == "paid"
