@@ -392,13 +392,13 @@ class ProductPublished(Message):
     driver: Id
     driver_options: dict[str, Any] = Field(default_factory=dict, max_length=50)
     meters: Annotated[dict[Id, Meter], Field(max_length=50)] | None = None
-    use_priced: bool = False
+    use_priced: bool | None = None
 
     @property
     def is_use_priced(self) -> bool:
         """Whether it is used first and paid at the month's end by prepaid users too, against a
         hold (domain 8): where it says so, and wherever it has meters."""
-        return self.use_priced or bool(self.meters)
+        return bool(self.use_priced or self.meters)
 
 
 class PricePublished(Message):

@@ -26,8 +26,10 @@ async def collect_from_holds(one: Range, cause: Message, db: Connection) -> list
 async def _collect(
     due: Mapping[str, str], causes: Mapping[str, Message], at: datetime, db: Connection
 ) -> dict[str, Said]:
-    """Collect for an invoice of each of these resources, out of its hold first; what is said, by
-    resource. What postpaid users use is due later, and not collected."""
+    """Collect for an invoice of each of these resources, out of its hold first, once; what is said,
+    by resource. What postpaid users use is due later, and not collected."""
+    if not due:
+        return {}
     holds = await store.lock_holds(db, due)
     types = await store.find_user_types(db, [(hold.account_id, at) for hold in holds.values()])
     paying = {
@@ -36,17 +38,18 @@ async def _collect(
         if hold.payment_id is None and types[hold.account_id, at] == "prepaid"
     }
     balances = await payments.lock_balances(db, [due[resource_id] for resource_id in paying])
+    payment_ids = {key: derived_id("payment", "hold", due[key]) for key in paying}
+    known = await payments.find_collections(db, payment_ids.values())
     after: dict[str, Hold] = {}
     begun: dict[str, Collection] = {}
     for resource_id, hold in paying.items():
         invoice_id = due[resource_id]
         balances[invoice_id], amount = reserve(balances[invoice_id], None)
-        if amount == 0:
+        if amount == 0 or payment_ids[resource_id] in known:
             continue
-        payment_id = derived_id("payment", "hold", invoice_id)
-        after[resource_id] = domain.capture(hold, payment_id, at)
+        after[resource_id] = domain.capture(hold, payment_ids[resource_id], at)
         begun[resource_id] = Collection(
-            payment_id=payment_id,
+            payment_id=payment_ids[resource_id],
             invoice_id=invoice_id,
             account_id=hold.account_id,
             amount=amount,

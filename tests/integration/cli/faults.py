@@ -136,6 +136,11 @@ _MONEY: Final = (
             """insert into wallet.hold (hold_id, account_id, wallet, amount, change_id, changed_at)
                select 'planted', account_id, wallet, held, 'planted', now()
                from wallet.wallet where account_id = 'gate'""",
+            """insert into billing.order_hold (account_id, resource_id, order_id, item_id, amount,
+                   change_id, outcome, asked_at, answered_at)
+               select account_id, 'planted', 'ord-gate', 'planted', held, 'planted', 'held', now(),
+                      now()
+               from wallet.wallet where account_id = 'gate'""",
         ),
     ),
     Fault(

@@ -3,11 +3,13 @@
 import random
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import asyncpg
 import pytest
 
 from services.invoicing.domain.holds import Cost
+from services.invoicing.store import explain_invoice, show_invoice
 from services.invoicing.store import holds as store
 from shared.messages import Said
 from shared.messages.notifications import NotificationRequested
@@ -202,6 +204,19 @@ async def test_what_use_has_cost_is_what_the_month_is_invoiced_to_the_last_unit(
     (invoice,) = invoices_in(await invoicing.settle(month_over("2026-12", JANUARY)))
     assert cost.actual == max(0, invoice.gross)
     assert (await actual_cost(invoicing, JANUARY)).gone
+    assert await faults_of_lines(invoicing) == []
+
+
+async def faults_of_lines(invoicing: Invoicing) -> list[str]:
+    """What is wrong with lines of invoices, each derived again from its use, reports and price."""
+    faults: list[str] = []
+    async with invoicing.open_database("invoicing") as db:
+        for row in await db.fetch("select invoice_id from invoice"):
+            invoice: Any = await show_invoice(db, row["invoice_id"])
+            lines = await explain_invoice(db, invoice)
+            assert lines
+            faults += [f"{line.words}: {line.fault}" for line in lines if line.fault]
+    return faults
 
 
 def _reports(
@@ -328,6 +343,14 @@ async def test_an_account_that_becomes_postpaid_holds_nothing_from_then(
     assert asked(answers) == {"res-1": 0}
     await granted(invoicing, answers)
     assert asked(await invoicing.settle(day(BEGUN + 2 * DAY))) == {}
+
+
+async def test_what_was_ordered_before_a_switch_and_comes_after_it_is_not_held_for(
+    invoicing: Invoicing,
+) -> None:
+    await open_shop(invoicing)
+    answers = await invoicing.hear(switched("postpaid", BEGUN - HOUR), ordered())
+    assert asked(answers) == {"res-1": 0}
 
 
 async def test_an_account_that_becomes_prepaid_holds_from_its_next_day(

@@ -5,9 +5,10 @@ from datetime import timedelta
 
 from shared.messages import Said
 from shared.messages.billing import PaymentCollect
-from shared.messages.invoicing import InvoicePaid, InvoicePartiallyPaid
+from shared.messages.invoicing import InvoicePaid, InvoicePartiallyPaid, MonthRangeDue
 from shared.messages.provisioning import ResourceDeleted
 from shared.messages.wallet import WalletHold
+from tests.builders import said
 from tests.integration.invoicing.holding import (
     BEGUN,
     DAY,
@@ -113,6 +114,18 @@ async def test_a_second_tick_collects_nothing_more(invoicing: Invoicing) -> None
     await invoicing.hear(confirmed(collect), confirmed(collect))
     assert await invoicing.hear(confirmed(collect)) == []
     assert await statuses(invoicing) == [("paid", OF_NOVEMBER)]
+
+
+async def test_an_account_that_is_run_again_collects_from_a_hold_no_second_time(
+    invoicing: Invoicing,
+) -> None:
+    await running(invoicing)
+    collect = collected(await invoicing.settle(month_over("2026-11", TICK)))
+    await invoicing.hear(confirmed(collect, OF_NOVEMBER - 100))
+    again = MonthRangeDue(
+        period="2026-11", range_number=7, first_account="acc-1", next_account="acc-1 "
+    )
+    assert not of_type(await invoicing.settle(said(again, at=TICK)), PaymentCollect)
 
 
 async def test_a_deleted_resource_pays_from_its_hold_and_then_holds_nothing(
