@@ -43,12 +43,14 @@ from tests.system.shop import LONG_AGO, catalogue, customer, order, server
 
 _ORDERS_AN_ACCOUNT: Final = 20
 _CREDIT: Final = 10**9
+_TIGHT_VND: Final = 3_500
+"""Holds three days of a box, and not four."""
 _TWICE: Final = 0.3
 _FAR: Final = 50
 _IMAGE_VND: Final = 180_000
 """What an image costs for 60 days."""
 _KINDS: Final = {
-    "credit": 21,
+    "credit": 17,
     "several": 12,
     "broken": 8,
     "poor": 8,
@@ -61,6 +63,7 @@ _KINDS: Final = {
     "trash": 5,
     "team": 4,
     "metered": 4,
+    "held": 4,
 }
 """Of a hundred orders."""
 _CHANGED: Final = ("credit", "several", "coupon", "gateway", "postpaid")
@@ -136,6 +139,7 @@ class Load:
             messages += customer(f"{self.name}-poor-{number}")
             messages += customer(f"{self.name}-some-{number}", credit=50_000 + number)
             messages += customer(f"{self.name}-late-{number}")
+            messages += customer(f"{self.name}-tight-{number}", credit=_TIGHT_VND)
             messages.append(self._switch(f"late-{number}", "postpaid", NOON - timedelta(days=30)))
         rich = f"{self.name}-rich-0"
         discount = DiscountGranted(
@@ -183,6 +187,7 @@ class Load:
         name = {
             "postpaid": "late",
             "metered": "late",
+            "held": "tight",
             "gateway": "poor",
             "top_up": "some",
         }.get(kind, name)
@@ -204,13 +209,13 @@ class Load:
             case "coupon":
                 coupon = f"{self.name}-coupon"
                 return [order(order_id, [server(order_id, "image")], coupon=coupon, **more)]
-            case "trash" | "team" | "metered":
+            case "trash" | "team" | "metered" | "held":
                 item = OrderItem(
                     item_id=order_id,
                     product=f"v{kind}",
                     name=order_id,
                     components=(component("box"),),
-                    days=None if kind == "metered" else 10,
+                    days=None if kind in ("metered", "held") else 10,
                 )
                 use = self._use(account_id, order_id) if kind == "metered" else []
                 return [order(order_id, [item], **more), *use]
@@ -330,13 +335,32 @@ class Load:
             for account_id, resource_id in self._stopped
         ]
         back = self._switch("rich-2", "prepaid", NOVEMBER_ENDS + timedelta(hours=1))
+        days: list[list[Message]] = [
+            [said(TickDay(), at=NOON + timedelta(days=day))] for day in range(2, 6)
+        ]
         return [
+            *days,
+            self._relief(),
             starts,
             [said(TickMinute(), at=NOON + timedelta(days=8))],
             [said(TickMinute(), at=NOON + timedelta(days=11))],
             recoveries,
             [said(TickMonth(period="2026-11"), at=NOVEMBER_ENDS), back],
         ]
+
+    def _relief(self) -> list[Message]:
+        """Money for those whose holds lacked credit for days."""
+        top_ups = [
+            TopUpReceived(
+                top_up_id=f"{self.name}-relief-{number}",
+                account_id=f"{self.name}-tight-{number}",
+                amount=1_000_000,
+                gateway="bank",
+                gateway_reference=f"{self.name}-relief-{number}",
+            )
+            for number in range(self._accounts)
+        ]
+        return [said(one, at=NOON + timedelta(days=5, hours=1)) for one in top_ups]
 
     def provisioned(self, heard: Sequence[Message]) -> list[Message]:
         """What a product's own team says it did, or could not do, of what it was asked for."""
@@ -427,7 +451,7 @@ class Load:
 
 def _other_products() -> list[Message]:
     """One with the other policy of expiry, whose driver takes its time; one with a team of its own;
-    and one that is billed by what its meter counts."""
+    one that is billed by what its meter counts; and one that is used against a hold."""
     policies: dict[str, dict[str, Any]] = {
         "vtrash": {
             "driver": "simulated",
@@ -438,6 +462,7 @@ def _other_products() -> list[Message]:
             "driver": "simulated",
             "meters": {"traffic": Meter(sku="box", aggregation="cumulative")},
         },
+        "vheld": {"driver": "simulated", "use_priced": True},
     }
     messages: list[Message] = []
     for name, policy in policies.items():

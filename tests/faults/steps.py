@@ -23,8 +23,8 @@ RELAYING: Final = ("published", "deleted")
 """Steps with messages of a type that the service says."""
 _ORDERS: Final = 24
 _ROUNDS_AT_MOST: Final = 12
-_NOT_SAID: Final = frozenset({"wallet.hold", "wallet.release", "reminders.due", "resources.due"})
-"""Said by a service only where more is due than one transaction takes, or by parts to come."""
+_NOT_SAID: Final = frozenset({"wallet.release", "reminders.due", "resources.due"})
+"""Said by a service only where more is due than one transaction takes, or by another one."""
 
 
 def cases_of(service: str) -> list[str]:

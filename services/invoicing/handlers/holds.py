@@ -2,7 +2,7 @@
 answers (domain 8)."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from services.invoicing.domain import holds as domain
@@ -202,6 +202,8 @@ async def wallet_answered(
 def _lacking(hold: Hold, declined: WalletDeclined) -> tuple[Hold, list[Said]]:
     day = _day(declined.time)
     after = domain.lack(hold, declined.time, day)
+    since = after.short_since or declined.time
+    limit = invoicing_settings().hold_short_days
     said: list[Said] = []
     if hold.noticed_on is None or hold.noticed_on < day:
         notice = NotificationRequested(
@@ -211,13 +213,11 @@ def _lacking(hold: Hold, declined: WalletDeclined) -> tuple[Hold, list[Said]]:
                 "resource_id": hold.resource_id,
                 "missing": max(0, hold.asked - hold.held - declined.available),
                 "held": declined.held,
-                "short_since": (after.short_since or declined.time).isoformat(),
+                "suspended_at": (since + timedelta(days=limit)).isoformat(),
             },
         )
         said.append(notice.because(declined))
-    short_since = _day(after.short_since or declined.time)
-    limit = invoicing_settings().hold_short_days
-    if after.suspension is None and domain.is_too_long(short_since, day, limit):
+    if after.suspension is None and domain.is_too_long(_day(since), day, limit):
         command = ResourceSuspendRequested(
             resource_id=hold.resource_id, account_id=hold.account_id, reason="hold_short"
         )

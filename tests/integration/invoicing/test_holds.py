@@ -251,6 +251,7 @@ async def test_a_shortage_is_told_with_what_is_missing(invoicing: Invoicing) -> 
     (notice,) = of_type(await short_for(invoicing, 0), NotificationRequested)
     assert notice.template == "hold_short"
     assert notice.facts["missing"] == 600_000 - 100_000
+    assert notice.facts["suspended_at"] == (BEGUN + 4 * DAY).isoformat()
     rows = await invoicing.rows("select held, short_since from credit_hold")
     assert rows == [{"held": 1_800_000, "short_since": BEGUN + DAY}]
 
