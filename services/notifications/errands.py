@@ -97,18 +97,19 @@ class Errands:
         """Give a notice to the mail server.
 
         Raises:
-            TryAgain: if it was not taken, and there is time left.
+            TryAgain, or whatever else kept it from being sent: if there is time left.
         """
-        text = self._text(errand)
         try:
+            text = self._text(errand)
             mail = self._mail(errand, text)
             accepted, refused = await send(mail, url, answer_s=self._settings.mail_answer_s)
         except (BadAddress, RefusedForGood) as error:
             return Outcome("failed", reason=str(error))
-        except TryAgain as trouble:
+        except Exception as trouble:
             if errand.waited_s < self._settings.mail_give_up_s:
                 raise
-            return Outcome("failed", reason=f"given up: {trouble}")
+            said = str(trouble) if isinstance(trouble, TryAgain) else repr(trouble)[:500]
+            return Outcome("failed", reason=f"given up: {said}")
         return Outcome("sent", text.subject, accepted, refused)
 
     def _text(self, errand: Errand) -> Text:

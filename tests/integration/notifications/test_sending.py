@@ -2,10 +2,12 @@
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 import pytest
 
 from services.notifications import store
+from services.notifications.rendering import Text, render
 from services.notifications.store import Outcome
 from shared.database import Connection, PassingTrouble
 from shared.messages import NotYet, Refused
@@ -129,6 +131,23 @@ async def test_what_is_not_taken_for_too_long_is_given_up_and_told(desk: Desk) -
     await desk.work(mail_give_up_s=0.2)
     assert await desk.outcomes() == [("failed", "given up: 451 try later")]
     assert len(await desk.said(NotificationFailed)) == 1
+
+
+async def test_a_bug_in_one_notice_keeps_no_other_back_and_is_given_up_too(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(template: str, *others: Any, **more: Any) -> Text:
+        if template == "invoice_paid":
+            raise ZeroDivisionError("a bug")
+        return render(template, *others, **more)
+
+    monkeypatch.setattr("services.notifications.errands.render", broken)
+    await desk.handle(registered(), of_invoice(), notice())
+    await desk.work(mail_give_up_s=0.2)
+    assert await desk.outcomes() == [
+        ("failed", "given up: ZeroDivisionError('a bug')"),
+        ("sent", None),
+    ]
 
 
 async def test_without_a_mail_server_notices_wait(desk: Desk) -> None:
