@@ -10,6 +10,8 @@ READY := $(VENV)/.ready
 UV := $(BIN)/uv
 PYTHON ?= python3
 export PYTHONPATH :=
+# Tests start hundreds of processes: none compiles again what the one before it compiled.
+export PYTHONDONTWRITEBYTECODE :=
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 
 .PHONY: help
@@ -25,7 +27,7 @@ $(READY): pyproject.toml uv.lock README.md
 	@test -x $(BIN)/python || { $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || $(MAKE) --no-print-directory venv-package; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@test -x $(UV) || { $(BIN)/python -m ensurepip --default-pip >/dev/null && $(BIN)/python -m pip install --quiet uv; }
-	@$(UV) sync --quiet --frozen --inexact
+	@$(UV) sync --quiet --frozen --inexact --compile-bytecode
 	@touch $@
 
 # Debian and Ubuntu ship Python without what makes virtual environments.
