@@ -181,7 +181,7 @@ async def test_held_credit_is_spent_by_nothing_else_however_much_comes_at_once(
         {
             "billing": "handled:payment.collect",
             "wallet": "said:wallet.hold",
-            "invoicing": "committed:payment.confirmed",
+            "invoicing": "committed:invoice.payment_confirmed",
         },
     ],
 )
