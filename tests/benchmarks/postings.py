@@ -160,20 +160,10 @@ def _post_share(
 @asynccontextmanager
 async def _ours(database_url: str, accounts: int, postings: int) -> AsyncIterator[Work]:
     settings = Settings()
-    deliveries = [
-        _delivered(
-            TopUpReceived(
-                top_up_id=uuid.uuid4().hex,
-                account_id=f"acc-{n % accounts}",
-                amount=1_000,
-                gateway="bank",
-                gateway_reference="r",
-            )
-        )
-        for n in range(postings)
-    ]
+    deliveries = [_topped_up(f"acc-{n % accounts}") for n in range(postings)]
     async with pool(database_url, SERVICE.name) as connections:
         handling = Handling(SERVICE, connections, connections, settings, asyncio.Event())
+        await handling.conclude([_topped_up("acc-0")])  # asyncpg learns the types of what it sends
 
         async def work() -> None:
             told = 0
@@ -183,6 +173,18 @@ async def _ours(database_url: str, accounts: int, postings: int) -> AsyncIterato
                 raise RuntimeError(f"{told} of {postings} were posted")
 
         yield work
+
+
+def _topped_up(account_id: str) -> Delivery:
+    return _delivered(
+        TopUpReceived(
+            top_up_id=uuid.uuid4().hex,
+            account_id=account_id,
+            amount=1_000,
+            gateway="bank",
+            gateway_reference="r",
+        )
+    )
 
 
 def _groups(deliveries: list[Delivery], size: int) -> Iterator[list[Delivery]]:
