@@ -24,7 +24,7 @@ GROWTH_AT_MOST: Final = 1.5
 where it passed three."""
 
 _SETTLED_S: Final = 60
-_WHILE_IDLE: Final = 500
+_WHILE_IDLE: Final = 3_000
 """Pages that relays touch between two looks when there is nothing to relay."""
 _PAGES: Final = """
     select schemaname as service,
