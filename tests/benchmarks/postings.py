@@ -12,7 +12,6 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
 from typing import Any, Final, TypeAlias
@@ -60,17 +59,6 @@ _LOCKED_SCHEMA: Final = """
 Work: TypeAlias = Callable[[], Awaitable[None]]
 Contender: TypeAlias = Callable[[str, int, int], AbstractAsyncContextManager[Work]]
 """Prepares to make postings on some accounts (URL, accounts, postings); then the work begins."""
-
-
-@dataclass(frozen=True, slots=True)
-class PostingTiming(Timing):
-    """With what a posting cost of both cores."""
-
-    cpu_us: float
-
-    @property
-    def figures(self) -> dict[str, float]:
-        return {"CPU us a posting": self.cpu_us}
 
 
 def measure(database_url: str, accounts: int, postings: int) -> list[Timing]:
@@ -130,7 +118,7 @@ def _timed(
     total = sum(one for one in seconds if one is not None) + sum(meter.used().values())
     if None in seconds:
         raise RuntimeError(f"{name}: a process failed")
-    return PostingTiming(name, postings, took, total / postings * 1e6)
+    return Timing(name, postings, took, total)
 
 
 def _post_share(

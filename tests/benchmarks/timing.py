@@ -15,6 +15,8 @@ class Timing:
     name: str
     count: int
     seconds: float
+    cpu_s: float | None = None
+    """Of all cores, with what the servers used; None where it is not known."""
 
     @property
     def rate(self) -> float:
@@ -23,7 +25,9 @@ class Timing:
     @property
     def figures(self) -> dict[str, float]:
         """What else there is to tell, by its unit."""
-        return {}
+        if self.cpu_s is None:
+            return {}
+        return {"CPU us": self.cpu_s / self.count * 1e6}
 
 
 def best_of(timings: Iterable[Timing]) -> dict[str, Timing]:

@@ -23,7 +23,7 @@ from shared.database import connect
 from shared.messages.upstream import BatchedUsageReport, UsageBatchRecorded
 from shared.migrations import migrate, migrations_of
 from shared.outbox import OWN_QUEUE, Parcel
-from tests.benchmarks.processes import WorkerProcess, working
+from tests.benchmarks.processes import Meter, WorkerProcess, working
 from tests.benchmarks.timing import Timing
 from tests.builders import said
 
@@ -118,14 +118,16 @@ async def _ours(amqp_url: str, database_url: str, batches: Batches, reports: int
         channel = await broker.confirming_channel(connection, lambda: None)
         counts = {SERVICE.name: _WORKERS}
         async with working(amqp_url, database_url, counts) as workers:
+            meter = await Meter.of(amqp_url, database_url, workers)
             started = time.perf_counter()
             for place in range(0, len(batches), _IN_FLIGHT):
                 some = batches[place : place + _IN_FLIGHT]
                 await asyncio.gather(*(broker.publish(channel, _parcel(one), 60) for one in some))
             await _handled(database_url, len(batches), workers)
             seconds = time.perf_counter() - started
+            cpu_s = sum(meter.used().values())
     await _assert_each_once(database_url, batches, reports)
-    return Timing(OURS, sum(len(one.reports) for one in batches), seconds)
+    return Timing(OURS, sum(len(one.reports) for one in batches), seconds, cpu_s)
 
 
 def _parcel(message: UsageBatchRecorded) -> Parcel:
@@ -179,10 +181,13 @@ async def _one_by_one(database_url: str, batches: Batches) -> Timing:
                 await _insert(db, reports[number])
 
     async with connections:
+        meter = await Meter.of("", database_url, [])
+        own = time.process_time()
         started = time.perf_counter()
         await asyncio.gather(*(insert_on_and_on() for _ in range(_CONNECTIONS)))
         seconds = time.perf_counter() - started
-    return Timing(ONE_BY_ONE, len(reports), seconds)
+        cpu_s = time.process_time() - own + sum(meter.used().values())
+    return Timing(ONE_BY_ONE, len(reports), seconds, cpu_s)
 
 
 async def _insert(db: Any, one: BatchedUsageReport) -> None:
