@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "top": "top:top",
     "watch": "watch:watch",
     "asyncapi": "documents:asyncapi",
+    "openapi": "documents:openapi",
 }
 """Where each command is: its module in this package, and its name there."""
 

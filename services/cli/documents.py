@@ -1,4 +1,5 @@
-"""`cloudtill asyncapi`: the contract as an AsyncAPI document, made from the message models."""
+"""`cloudtill asyncapi` and `cloudtill openapi`: the contract and the HTTP API as documents, made
+from the models that validate."""
 
 import json
 from importlib.metadata import version
@@ -9,6 +10,8 @@ import typer
 from pydantic.json_schema import models_json_schema
 
 from services.cli.console import Failure, console
+from services.portal.api.app import PREFIX
+from services.portal.api.openapi import document as api_document
 from services.registry import SERVICES
 from shared.messages import MESSAGE_TYPES, Message
 from shared.outbox import EXCHANGE
@@ -31,7 +34,18 @@ def asyncapi(
     out: Annotated[Path | None, typer.Option(help="A file to write; else standard output.")] = None,
 ) -> None:
     """Write the AsyncAPI 3.0 document of every message: who says it, who handles it, its fields."""
-    text = json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+    _write(document(), out)
+
+
+def openapi(
+    out: Annotated[Path | None, typer.Option(help="A file to write; else standard output.")] = None,
+) -> None:
+    """Write the OpenAPI 3.1 document of the HTTP API: what programs can ask, and its answers."""
+    _write(api_document(PREFIX), out)
+
+
+def _write(made: dict[str, Any], out: Path | None) -> None:
+    text = json.dumps(made, indent=2, ensure_ascii=False) + "\n"
     if out is None:
         typer.echo(text, nl=False)
         return

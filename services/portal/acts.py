@@ -92,6 +92,42 @@ async def do(db: Connection, actor: Actor, act: Act, at: datetime) -> Done:
     return Done(act_id, True, await say(db, act.message, act_id, correlation_id, at))
 
 
+async def note(
+    db: Connection,
+    actor: Actor,
+    kind: str,
+    key: str,
+    account_id: str,
+    details: Mapping[str, Any],
+    at: datetime,
+) -> bool:
+    """Keep an act that becomes no message, because only the portal need know: keys, webhooks.
+
+    Returns:
+        Whether it is new: the same key of the same person again is the same act.
+    """
+    act_id = uuid.uuid4().hex
+    before = await store.append_act(
+        db,
+        store.ActRow(
+            act_id=act_id,
+            idempotency=key,
+            actor=actor.subject,
+            role=actor.role,
+            account_id=account_id,
+            kind=kind,
+            message_id=act_id,
+            correlation_id=act_id,
+            details=details,
+            reason=None,
+            address=actor.address,
+            session=actor.session,
+            at=at,
+        ),
+    )
+    return before is None
+
+
 async def say(
     db: Connection, message: Message, message_id: str, correlation_id: str, at: datetime
 ) -> list[OutboxRow]:

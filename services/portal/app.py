@@ -3,6 +3,7 @@
 from services.portal import worker
 from services.portal.handlers import HANDLERS
 from services.portal.settings import settings as own_settings
+from shared.messages.notifications import NotificationRequested
 from shared.messages.upstream import (
     AccountRegistered,
     InvoicePaymentRequested,
@@ -23,7 +24,11 @@ SERVICE = Service(
     also_says=(
         AccountRegistered,
         InvoicePaymentRequested,
+<<<<<<< HEAD
         NotificationRecipientConfirmed,
+=======
+        NotificationRequested,
+>>>>>>> a63a7b3 (Let programs read and order through an HTTP API, and have events sent to accounts' own systems)
         OrderPlaced,
         QuoteRequested,
         ResourceAutoRenewSet,

@@ -39,6 +39,28 @@ class PortalSettings(EnvironmentSettings):
     session_at_most_s: int = Field(43_200, ge=60, description="How long a login lasts at most.")
     logins_a_minute: int = Field(20, ge=1, description="Tries to log in from one address.")
     acts_a_minute: int = Field(60, ge=1, description="Acts of one person.")
+    api_requests_a_minute: int = Field(600, ge=1, description="Requests of one program's key.")
+    webhooks_anywhere: bool = Field(
+        False, description="Whether webhooks may go inside, and by http: for trying things only."
+    )
+    webhook_answer_s: float = Field(
+        10, gt=0, le=60, description="How long a receiver of webhooks may take."
+    )
+    webhook_lease_s: float = Field(
+        90, gt=0, le=600, description="When a webhook that its worker left behind is sent again."
+    )
+    webhook_first_pause_s: float = Field(
+        5, gt=0, description="Before a webhook is tried again; each pause is three times as long."
+    )
+    webhook_longest_pause_s: float = Field(21_600, gt=0, description="No pause is longer.")
+    webhook_give_up_s: float = Field(
+        259_200, gt=0, description="How long a webhook is tried before it has failed."
+    )
+    webhook_disable_after_s: float = Field(
+        432_000, gt=0, description="How long nothing may get through before no more is sent."
+    )
+    webhook_poll_s: float = Field(1, gt=0, le=60, description="How often to look for webhooks.")
+    webhook_days: int = Field(30, ge=1, description="How long the log of webhooks is kept.")
     quote_wait_s: float = Field(3, gt=0, le=30, description="How long a page waits for a price.")
     poll_s: float = Field(
         0.2, gt=0, le=10, description="How often to look for news while pages are open."

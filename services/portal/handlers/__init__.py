@@ -20,7 +20,9 @@ from services.portal.domain import (
     wallets,
 )
 from services.portal.domain.facts import Row, each, gathered, newest, told_by
-from services.portal.store import saving
+from services.portal.domain.webhooks import is_public, outgoing
+from services.portal.settings import settings
+from services.portal.store import saving, webhooks
 from shared.database import Connection
 from shared.messages import Message, Said
 from shared.messages import billing as b
@@ -68,8 +70,20 @@ async def heard(messages: Sequence[Any], db: Connection) -> list[Said]:
     """Write down what messages tell, each table once, and each event of an account."""
     for table in saving.TABLES:
         await saving.save_rows(db, table, TELLINGS[table](messages))
-    await saving.append_events(db, each(told_by(messages, events.of_event)))
+    happened = each(told_by(messages, events.of_event))
+    await saving.append_events(db, happened)
+    await _pass_on(happened, db)
     return []
+
+
+async def _pass_on(happened: Sequence[Row], db: Connection) -> None:
+    """Have public events sent to the accounts' own systems, by errands and not here."""
+    public = [event for event in happened if is_public(event)]
+    if not public:
+        return
+    listening = await webhooks.find_listening(db, {event["account_id"] for event in public})
+    if sent := [outgoing(event) for event in public if event["account_id"] in listening]:
+        await webhooks.append_deliveries(db, sent, settings().webhook_give_up_s)
 
 
 HEARD: Final[tuple[type[Message], ...]] = (

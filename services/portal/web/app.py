@@ -14,9 +14,15 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from services.portal.api.app import api
 from services.portal.customer import ROUTES as CUSTOMER
+<<<<<<< HEAD
 from services.portal.customer.papers import ROUTES as PAPERS
 from services.portal.web import following, login, recipients
+=======
+from services.portal.programs import ROUTES as PROGRAMS
+from services.portal.web import following, login
+>>>>>>> a63a7b3 (Let programs read and order through an HTTP API, and have events sent to accounts' own systems)
 from services.portal.web.pages import render
 from services.portal.web.portal import Portal
 from services.portal.web.security import SecurityHeaders
@@ -32,7 +38,11 @@ AREAS: Final[tuple[list[BaseRoute], ...]] = (
     [*following.ROUTES],
     [*PAPERS],
     [*CUSTOMER],
+<<<<<<< HEAD
     [*recipients.ROUTES],
+=======
+    [*PROGRAMS],
+>>>>>>> a63a7b3 (Let programs read and order through an HTTP API, and have events sent to accounts' own systems)
 )
 
 
@@ -51,6 +61,7 @@ def portal_app(portal: Portal) -> Starlette:
     app = Starlette(
         routes=[
             *(route for area in AREAS for route in area),
+            api(portal),
             Mount("/static", _Static(directory=_STATIC)),
         ],
         middleware=[

@@ -89,18 +89,22 @@ class Visit:
         async with connection(self.portal.connections) as db:
             yield db
 
+    def actor(self, role: Role = "customer") -> Actor:
+        """Who it is that acts."""
+        return Actor(
+            subject=self.login.subject,
+            role=role,
+            address=address_of(self.request),
+            session=self.login.session_hash[:16],
+        )
+
     async def act(self, act: Act, role: Role = "customer") -> Done:
         """Do something: kept and said in one transaction, and published at once.
 
         Raises:
             HTTPException: 429 where somebody does too much.
         """
-        actor = Actor(
-            subject=self.login.subject,
-            role=role,
-            address=address_of(self.request),
-            session=self.login.session_hash[:16],
-        )
+        actor = self.actor(role)
         async with transaction(self.portal.connections) as db:
             await self.limit(db, f"act {actor.subject}", self.portal.settings.acts_a_minute)
             done = await acts.do(db, actor, act, self.at)
