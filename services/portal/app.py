@@ -24,11 +24,8 @@ SERVICE = Service(
     also_says=(
         AccountRegistered,
         InvoicePaymentRequested,
-<<<<<<< HEAD
         NotificationRecipientConfirmed,
-=======
         NotificationRequested,
->>>>>>> a63a7b3 (Let programs read and order through an HTTP API, and have events sent to accounts' own systems)
         OrderPlaced,
         QuoteRequested,
         ResourceAutoRenewSet,

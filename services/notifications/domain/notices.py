@@ -116,6 +116,9 @@ _INVOICE: Final = {
 
 NOTICES: Final[Mapping[str, Notice]] = {
     "account_switched": Notice("account", {"from": _code, "to": _code}, mandatory=True),
+    "webhook_disabled": Notice(
+        "account", {"address": _text, "reason": _code, "since": _time}, mandatory=True
+    ),
     "recipient_confirmation": Notice(
         "account", {"url": Fact("link"), "valid_until": _time}, mandatory=True
     ),

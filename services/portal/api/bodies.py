@@ -135,6 +135,12 @@ class InvoiceQuery(Spanning):
     period: Period | None = None
 
 
+class DocumentQuery(Query):
+    """In which language a document is written."""
+
+    language: Literal["en", "vi"] = "en"
+
+
 class DeliveryQuery(Paging):
     """Which deliveries."""
 

@@ -125,7 +125,7 @@ class Operation:
     name: str
     method: Method
     path: str
-    answer: type[Model]
+    answer: type[Model] | None = None
     reads: Reading | None = None
     does: Doing | None = None
     follow: Following | None = None
@@ -134,7 +134,7 @@ class Operation:
     body: type[Body] | None = None
     status: int = 200
     files: Mapping[str, str] = field(default_factory=dict)
-    """Media types that it answers instead of JSON, with what each is."""
+    """Media types that it answers where there is no model, with what each is."""
 
     @property
     def scope(self) -> Scope:

@@ -53,7 +53,8 @@ def document(prefix: str) -> dict[str, Any]:
 def _models() -> Iterator[tuple[type[BaseModel], JsonSchemaMode]]:
     yield Problem, "serialization"
     for operation in OPERATIONS:
-        yield operation.answer, "serialization"
+        if operation.answer:
+            yield operation.answer, "serialization"
         if operation.followed:
             yield operation.followed, "serialization"
         if operation.body:
@@ -72,19 +73,15 @@ def _operation(operation: Operation, names: Names) -> dict[str, Any]:
         return {"application/json": {"schema": names[model, mode]}}
 
     answers: dict[str, Any] = {}
-    if operation.files:
-        answers[str(operation.status)] = {
-            "description": "The file.",
-            "content": {
-                kind: {"schema": {"type": "string", "format": "binary", "description": what}}
-                for kind, what in operation.files.items()
-            },
-        }
-    else:
-        answers[str(operation.status)] = {
-            "description": HTTPStatus(operation.status).phrase,
-            "content": content(operation.answer),
-        }
+    answers[str(operation.status)] = {
+        "description": HTTPStatus(operation.status).phrase,
+        "content": content(operation.answer)
+        if operation.answer
+        else {
+            kind: {"schema": {"type": "string", "format": "binary", "description": what}}
+            for kind, what in operation.files.items()
+        },
+    }
     if operation.followed:
         answers["200"] = {
             "description": "What it came to, where `Prefer: wait` was given and it took no longer.",

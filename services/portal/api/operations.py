@@ -2,10 +2,11 @@
 
 from typing import Final
 
-from services.portal.api import doing, reading, webhooks
+from services.portal.api import doing, papers, reading, webhooks
 from services.portal.api.bodies import (
     AutoRenewal,
     DeliveryQuery,
+    DocumentQuery,
     EndpointChange,
     EndpointRequest,
     EntryQuery,
@@ -164,6 +165,21 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         path=f"{_ACCOUNT}/invoices/{{invoice_id}}",
         answer=InvoiceShown,
         reads=reading.get_invoice,
+    ),
+    Operation(
+        name="get_invoice_pdf",
+        method="GET",
+        path=f"{_ACCOUNT}/invoices/{{invoice_id}}/pdf",
+        query=DocumentQuery,
+        reads=papers.get_invoice_pdf,
+        files={papers.PDF: "The invoice."},
+    ),
+    Operation(
+        name="get_invoice_ubl",
+        method="GET",
+        path=f"{_ACCOUNT}/invoices/{{invoice_id}}/ubl",
+        reads=papers.get_invoice_ubl,
+        files={papers.UBL: "The invoice, UBL 2.1."},
     ),
     Operation(
         name="pay_invoice",

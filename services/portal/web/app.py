@@ -16,13 +16,9 @@ from starlette.types import Scope
 
 from services.portal.api.app import api
 from services.portal.customer import ROUTES as CUSTOMER
-<<<<<<< HEAD
 from services.portal.customer.papers import ROUTES as PAPERS
-from services.portal.web import following, login, recipients
-=======
 from services.portal.programs import ROUTES as PROGRAMS
-from services.portal.web import following, login
->>>>>>> a63a7b3 (Let programs read and order through an HTTP API, and have events sent to accounts' own systems)
+from services.portal.web import following, login, recipients
 from services.portal.web.pages import render
 from services.portal.web.portal import Portal
 from services.portal.web.security import SecurityHeaders
@@ -38,11 +34,8 @@ AREAS: Final[tuple[list[BaseRoute], ...]] = (
     [*following.ROUTES],
     [*PAPERS],
     [*CUSTOMER],
-<<<<<<< HEAD
     [*recipients.ROUTES],
-=======
     [*PROGRAMS],
->>>>>>> a63a7b3 (Let programs read and order through an HTTP API, and have events sent to accounts' own systems)
 )
 
 

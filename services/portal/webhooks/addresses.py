@@ -53,6 +53,8 @@ def checked_url(url: str, *, anywhere: bool) -> str:
     if len(str(parsed)) > _URL_LENGTH:
         raise AddressRefused(f"it is longer than {_URL_LENGTH} characters")
     if not anywhere:
+        if parsed.port not in (None, 443):
+            raise AddressRefused("only port 443 goes out")
         _must_be_outside(host)
     return str(parsed)
 

@@ -152,7 +152,7 @@ class Errands:
             template="webhook_disabled",
             facts={
                 "endpoint_id": errand.endpoint_id,
-                "url": endpoint["url"],
+                "address": endpoint["url"],
                 "reason": because,
                 "since": (endpoint["failing_since"] or endpoint["now"]).isoformat(),
             },

@@ -61,6 +61,11 @@ async def test_a_program_reads_all_that_the_account_has(office: Office) -> None:
     assert invoice["outstanding"] == 60_000
     assert invoice["lines"][0]["unit_price"] == "60000"
     assert [one["amount"] for one in invoice["payments"]] == [30_000]
+    printed = await mine.ask("GET", f"/invoices/{summary['invoice_id']}/pdf?language=vi")
+    assert (printed.status_code, printed.content[:5]) == (200, b"%PDF-")
+    ubl = await mine.ask("GET", f"/invoices/{summary['invoice_id']}/ubl")
+    assert ubl.headers["content-type"].startswith("application/xml")
+    assert b"2026A-ord-an" in ubl.content
     report = await mine.get("/usage-reports/2026-11")
     assert report["gross"] == 1_100
 

@@ -229,7 +229,7 @@ async def test_an_endpoint_that_fails_for_long_is_disabled_and_the_account_is_to
     (told,) = await office.said()
     assert isinstance(told, NotificationRequested)
     assert (told.account_id, told.template) == ("an", "webhook_disabled")
-    assert told.facts["url"] == receiver.url
+    assert told.facts["address"] == receiver.url
     await office.hear(invoice_issued("an", "o-3"))
     assert len((await mine.get(f"{path}/deliveries"))["items"]) == 2
     (one, _) = (await mine.get(f"{path}/deliveries"))["items"]

@@ -16,6 +16,7 @@ from tests.builders import NOON
     [
         "http://example.com/",
         "ftp://example.com/",
+        "https://example.com:5432/",
         "https://",
         "https:///path",
         "https://user:secret@example.com/",
@@ -60,7 +61,7 @@ def test_no_webhook_goes_inside_or_in_clear(url: str) -> None:
     ("url", "kept"),
     [
         ("https://example.com", "https://example.com"),
-        ("https://example.com:8443/hook?a=1", "https://example.com:8443/hook?a=1"),
+        ("https://example.com:443/hook?a=1", "https://example.com/hook?a=1"),
         ("https://8.8.8.8/", "https://8.8.8.8/"),
         ("https://[2606:4700::1111]/", "https://[2606:4700::1111]/"),
         ("https://bücher.example/", "https://xn--bcher-kva.example/"),
