@@ -17,13 +17,14 @@ BOTH_SECRETS_S: Final = 24 * 3_600
 """How long the secret before signs too: receivers change over without a pause."""
 
 
-@dataclass(frozen=True, slots=True)
 class EndpointRefused(Exception):
     """No such endpoint can be: a stable code, what is wrong, and in which field."""
 
-    code: str
-    detail: str
-    field: str
+    def __init__(self, code: str, detail: str, field: str) -> None:
+        super().__init__(code)
+        self.code = code
+        self.detail = detail
+        self.field = field
 
 
 @dataclass(frozen=True, slots=True)
