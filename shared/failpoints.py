@@ -2,9 +2,9 @@
 
 The steps of a worker's path, in their order: `received`, `remembered`, `handled`, `said`,
 `committed`, `acknowledged`, in its relay `published`, `deleted`, once it has asked a payment
-gateway, `asked`, and once a mail server has taken a notice, `sent`. `committed:order.placed` is the
-first passing with a message of that type. There may be several, with commas between them: the
-worker dies at the first that it comes to, and says at which.
+gateway, `asked`, and once a mail server has taken a notice, or a receiver a webhook, `sent`.
+`committed:order.placed` is the first passing with a message of that type. There may be several,
+with commas between them: the worker dies at the first that it comes to, and says at which.
 """
 
 import os

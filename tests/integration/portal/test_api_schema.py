@@ -99,7 +99,7 @@ async def test_whatever_is_asked_there_is_no_server_error_and_each_answer_is_as_
             *(sys.executable, "-m", "schemathesis.cli", "run", str(described)),
             *("--url", base, "--header", f"Authorization: Bearer {mine.token}"),
             *("--checks", _CHECKS, "--phases", "examples,coverage,fuzzing", "--seed", "20261102"),
-            *("--max-examples", "8", "--no-color", "--max-time", "60", "--no-shrink"),
+            *("--max-examples", "8", "--no-color", "--max-time", "30", "--no-shrink"),
             *("--generation-database", "none"),
             cwd=tmp_path,
             stdout=asyncio.subprocess.PIPE,
