@@ -22,16 +22,9 @@ from shared.messages.upstream import (
     BatchedUsageReport,
     CouponPublished,
     DiscountGranted,
-    GatewayPaymentFailed,
     GatewayPaymentSucceeded,
-    InvoiceCreditRequested,
-    InvoicePaymentRecorded,
-    InvoicePaymentRequested,
-    Meter,
     OrderItem,
     PocGranted,
-    PricePublished,
-    ProductPublished,
     ResourceAutoRenewSet,
     TopUpReceived,
     UsageBatchRecorded,
@@ -39,6 +32,8 @@ from shared.messages.upstream import (
 )
 from shared.messages.wallet import WalletHold, WalletRelease
 from tests.builders import NOON, component, said
+from tests.faults.portal import corrected, declined, paid_by, questions, recorded
+from tests.faults.products import other_products
 from tests.system.shop import LONG_AGO, catalogue, customer, order, server
 
 _ORDERS_AN_ACCOUNT: Final = 20
@@ -50,7 +45,7 @@ _FAR: Final = 50
 _IMAGE_VND: Final = 180_000
 """What an image costs for 60 days."""
 _KINDS: Final = {
-    "credit": 17,
+    "credit": 14,
     "several": 12,
     "broken": 8,
     "poor": 8,
@@ -64,8 +59,11 @@ _KINDS: Final = {
     "team": 4,
     "metered": 4,
     "held": 4,
+    "poc": 3,
 }
 """Of a hundred orders."""
+_USED_FIRST: Final = ("metered", "held")
+"""And paid afterwards, by postpaid customers or from what is held."""
 _CHANGED: Final = ("credit", "several", "coupon", "gateway", "postpaid")
 """What is changed later: of others, most are never provisioned."""
 _CHANGES: Final = ("resize", "stop", "delete", "renew", "reboot", "", "", "")
@@ -133,7 +131,7 @@ class Load:
             products=("vserver",),
             valid_until=NOON + timedelta(days=30),
         )
-        messages = [*catalogue(), *_other_products(), said(coupon, at=LONG_AGO)]
+        messages = [*catalogue(), *other_products(), said(coupon, at=LONG_AGO)]
         for number in range(self._accounts):
             messages += customer(f"{self.name}-rich-{number}", credit=_CREDIT)
             messages += customer(f"{self.name}-poor-{number}")
@@ -149,9 +147,15 @@ class Load:
             effective_from=LONG_AGO,
             granted_by="sales",
         )
-        grant = PocGranted(
-            account_id=rich, amount=500_000, ends_at=NOON + timedelta(days=90), granted_by="sales"
-        )
+        grants = [
+            PocGranted(
+                account_id=f"{self.name}-rich-{number}",
+                amount=500_000,
+                ends_at=NOON + timedelta(days=9),
+                granted_by="sales",
+            )
+            for number in range(self._accounts)
+        ]
         hold = WalletHold(
             hold_id=f"{self.name}-hold",
             change_id=f"{self.name}-hold-1",
@@ -159,7 +163,7 @@ class Load:
             amount=1_000,
             reason="estimate",
         )
-        return [*messages, *(said(one, at=NOON) for one in (discount, grant, hold))]
+        return [*messages, *(said(one, at=NOON) for one in (discount, *grants, hold))]
 
     def _switch(self, account: str, user_type: str, at: datetime) -> Message:
         wish = AccountSwitchRequested.model_validate(
@@ -209,13 +213,16 @@ class Load:
             case "coupon":
                 coupon = f"{self.name}-coupon"
                 return [order(order_id, [server(order_id, "image")], coupon=coupon, **more)]
+            case "poc":
+                trial = server(order_id, "image", days=None)
+                return [order(order_id, [trial], payment_method="poc", **more)]
             case "trash" | "team" | "metered" | "held":
                 item = OrderItem(
                     item_id=order_id,
                     product=f"v{kind}",
                     name=order_id,
                     components=(component("box"),),
-                    days=None if kind in ("metered", "held") else 10,
+                    days=None if kind in _USED_FIRST else 10,
                 )
                 use = self._use(account_id, order_id) if kind == "metered" else []
                 return [order(order_id, [item], **more), *use]
@@ -241,7 +248,7 @@ class Load:
         answered_at = at + timedelta(minutes=self.chance.randrange(1, 60))
         payment_id = derived_id("payment", order_id)
         if kind == "refused":
-            return [placed, said(_declined(payment_id), at=answered_at)]
+            return [placed, said(declined(payment_id), at=answered_at)]
         if kind == "gateway":
             return [placed, said(self._success(payment_id, _IMAGE_VND), at=answered_at)]
         return [placed]
@@ -284,6 +291,7 @@ class Load:
         due = (RenewalsDue(account_id=f"{self.name}-rich-0"), RemindersDue(), ResourcesDue())
         return [
             *messages,
+            *questions(self.name, self._accounts, late),
             *(said(one, at=late) for one in (*top_ups, release, TickMinute(), TickDay(), *due)),
             self._switch("rich-2", "postpaid", late),
         ]
@@ -387,15 +395,15 @@ class Load:
         for number, invoice in enumerate(self._unpaid(heard)):
             match number % 5:
                 case 0:
-                    messages.append(said(_paid_by(invoice, "credit"), at=at))
+                    messages.append(said(paid_by(invoice, "credit"), at=at))
                 case 1:
-                    wish = _paid_by(invoice, "gateway")
+                    wish = paid_by(invoice, "gateway")
                     messages.append(said(wish, at=at))
                 case 2:
                     part = invoice.gross - 1 if invoice.gross > 1 else 1
-                    messages.append(said(_recorded(invoice, part, "part"), at=at))
+                    messages.append(said(recorded(invoice, part, "part"), at=at))
                 case 3:
-                    messages.append(said(_corrected(invoice), at=at))
+                    messages.append(said(corrected(invoice), at=at))
                 case _:
                     pass
         return messages
@@ -415,7 +423,7 @@ class Load:
             said(
                 self._success(one.payment_id, one.amount)
                 if number % 2
-                else _declined(one.payment_id),
+                else declined(one.payment_id),
                 at=at,
             )
             for number, one in enumerate(sorted(asked, key=lambda one: one.payment_id))
@@ -431,7 +439,7 @@ class Load:
         messages = [self._switch("late-0", "prepaid", OVERDUE + timedelta(minutes=1))]
         for number, invoice in enumerate(self._unpaid(heard)):
             if number % 5 == 4:
-                messages.append(said(_recorded(invoice, invoice.gross, "rest"), at=at))
+                messages.append(said(recorded(invoice, invoice.gross, "rest"), at=at))
         return messages
 
     def _unpaid(self, heard: Sequence[Message]) -> list[Invoice]:
@@ -447,80 +455,3 @@ class Load:
                 if ours and invoice.status != "paid" and invoice.gross > 0:
                     invoices[invoice.invoice_id] = invoice
         return [invoices[invoice_id] for invoice_id in sorted(invoices)]
-
-
-def _other_products() -> list[Message]:
-    """One with the other policy of expiry, whose driver takes its time; one with a team of its own;
-    one that is billed by what its meter counts; and one that is used against a hold."""
-    policies: dict[str, dict[str, Any]] = {
-        "vtrash": {
-            "driver": "simulated",
-            "driver_options": {"delay_ms": 20, "fail_rate": 0.2},
-        },
-        "vteam": {"driver": "message", "driver_options": {"time_limit_s": 86_400}},
-        "vmetered": {
-            "driver": "simulated",
-            "meters": {"traffic": Meter(sku="box", aggregation="cumulative")},
-        },
-        "vheld": {"driver": "simulated", "use_priced": True},
-    }
-    messages: list[Message] = []
-    for name, policy in policies.items():
-        product = ProductPublished(
-            product=name,
-            name=name,
-            vat_rate=Decimal("0.1"),
-            effective_from=LONG_AGO,
-            refundable=True,
-            expiry_policy="trash",
-            trash_days=3,
-            renew_attempt_days=(3,),
-            actions=("create", "renew", "recover", "delete"),
-            **policy,
-        )
-        price = PricePublished(
-            product=name,
-            sku="box",
-            unit_price=Decimal(30_000),
-            currency="VND",
-            per="unit" if "meters" in policy else "30d",
-            effective_from=LONG_AGO,
-        )
-        messages += [said(product, at=LONG_AGO), said(price, at=LONG_AGO)]
-    return messages
-
-
-def _declined(payment_id: str) -> GatewayPaymentFailed:
-    return GatewayPaymentFailed(
-        payment_id=payment_id,
-        gateway="bank",
-        gateway_reference=derived_id("declined", payment_id),
-        reason="declined",
-    )
-
-
-def _paid_by(invoice: Invoice, method: str) -> InvoicePaymentRequested:
-    return InvoicePaymentRequested.model_validate(
-        {"invoice_id": invoice.invoice_id, "account_id": invoice.account_id, "method": method}
-    )
-
-
-def _recorded(invoice: Invoice, amount: int, reference: str) -> InvoicePaymentRecorded:
-    return InvoicePaymentRecorded(
-        invoice_id=invoice.invoice_id,
-        account_id=invoice.account_id,
-        amount=amount,
-        reference=reference,
-        recorded_by="sales",
-    )
-
-
-def _corrected(invoice: Invoice) -> InvoiceCreditRequested:
-    return InvoiceCreditRequested(
-        credit_note_id=derived_id("note", invoice.invoice_id),
-        invoice_id=invoice.invoice_id,
-        account_id=invoice.account_id,
-        amount=max(1, invoice.gross // 2),
-        reason="goodwill",
-        requested_by="support",
-    )

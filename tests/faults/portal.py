@@ -1,0 +1,81 @@
+"""What is said besides orders: what customers ask in the portal, and what pays invoices."""
+
+from datetime import datetime
+
+from shared.ids import derived_id
+from shared.messages import Message
+from shared.messages.invoicing import Invoice
+from shared.messages.upstream import (
+    GatewayPaymentFailed,
+    InvoiceCreditRequested,
+    InvoicePaymentRecorded,
+    InvoicePaymentRequested,
+    NotificationPreferencesSet,
+    NotificationRecipientConfirmed,
+    QuoteRequested,
+    TopUpRequested,
+)
+from tests.builders import said
+from tests.system.shop import server
+
+
+def questions(name: str, accounts: int, at: datetime) -> list[Message]:
+    """What customers ask and wish in the portal, besides orders."""
+    messages: list[Message] = []
+    for number in range(0, accounts, 2):
+        account_id = f"{name}-rich-{number}"
+        quote = QuoteRequested(
+            quote_id=f"{name}-quote-{number}",
+            account_id=account_id,
+            action="create",
+            items=(server(f"{name}-quoted-{number}", "image", "disk"),),
+        )
+        wish = NotificationPreferencesSet(
+            account_id=account_id, recipients=(f"{account_id}@example.com",)
+        )
+        agreed = NotificationRecipientConfirmed(token=f"{name}-unknown-{number}")
+        top_up = TopUpRequested(
+            top_up_id=f"{name}-asked-{number}", account_id=account_id, amount=10_000
+        )
+        messages += (said(one, at=at) for one in (quote, wish, agreed, top_up))
+    return messages
+
+
+def declined(payment_id: str) -> GatewayPaymentFailed:
+    """A gateway did not take the money."""
+    return GatewayPaymentFailed(
+        payment_id=payment_id,
+        gateway="bank",
+        gateway_reference=derived_id("declined", payment_id),
+        reason="declined",
+    )
+
+
+def paid_by(invoice: Invoice, method: str) -> InvoicePaymentRequested:
+    """A customer pays what is left of an invoice."""
+    return InvoicePaymentRequested.model_validate(
+        {"invoice_id": invoice.invoice_id, "account_id": invoice.account_id, "method": method}
+    )
+
+
+def recorded(invoice: Invoice, amount: int, reference: str) -> InvoicePaymentRecorded:
+    """Sales note money that came by bank transfer."""
+    return InvoicePaymentRecorded(
+        invoice_id=invoice.invoice_id,
+        account_id=invoice.account_id,
+        amount=amount,
+        reference=reference,
+        recorded_by="sales",
+    )
+
+
+def corrected(invoice: Invoice) -> InvoiceCreditRequested:
+    """Support have half of an invoice credited."""
+    return InvoiceCreditRequested(
+        credit_note_id=derived_id("note", invoice.invoice_id),
+        invoice_id=invoice.invoice_id,
+        account_id=invoice.account_id,
+        amount=max(1, invoice.gross // 2),
+        reason="goodwill",
+        requested_by="support",
+    )
