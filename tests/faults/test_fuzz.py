@@ -1,6 +1,5 @@
 """A short run of what `make fuzz` does at length, and what becomes of dead letters after a fix."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,29 +13,20 @@ from shared.messages.upstream import ProductPublished
 from shared.outbox import Parcel
 from tests.faults.fuzz import at_work, fuzz
 from tests.faults.site import Site, open_site
-from tests.servers import Servers, ServersMissing, servers
+from tests.servers import Servers
 from tests.system.shop import assert_audit_is_clean, catalogue, customer, order, server
 
+MESSAGES = 1_500
 SLOWED_BY_AT_MOST = 10
 """Broken messages come a hundred times as often as good ones, over the same two cores."""
 
 
-@pytest.fixture(scope="module")
-def own_servers() -> Iterator[Servers]:
-    """Servers without anybody else's load."""
-    try:
-        with servers(ours_alone=True) as running:
-            yield running
-    except ServersMissing as missing:
-        pytest.exit(str(missing), returncode=1)
-
-
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_every_broken_message_ends_somewhere_and_no_order_beside_it_is_held_up(
     own_servers: Servers, tmp_path: Path
 ) -> None:
-    figures = await fuzz(own_servers, tmp_path, seed=3, messages=2_000, orders=20)
-    assert sum(figures["ends"].values()) == figures["copies"] >= 2_000
+    figures = await fuzz(own_servers, tmp_path, seed=3, messages=MESSAGES, orders=20)
+    assert sum(figures["ends"].values()) == figures["copies"] >= MESSAGES
     assert {"not_json", "not_cloudevent", "unknown_type", "bad_field"} <= figures["ends"].keys()
     assert figures["slowed_by"] < SLOWED_BY_AT_MOST
 
@@ -62,7 +52,7 @@ async def replay_all(site: Site, service: str) -> int:
         return len(await dead_letters.replay(db, service, numbers))
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_dead_letters_that_are_replayed_after_a_fix_conclude_their_orders(
     own_servers: Servers, tmp_path: Path
 ) -> None:

@@ -14,7 +14,7 @@ _WITHIN_WORLDS = 4
 _PROJECT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("seed", ["7.0", "7.1", "7.2", "7.3"])
+@pytest.mark.parametrize("seed", ["7.0", "7.1", "7.3"])
 def test_whatever_breaks_each_message_has_its_effect_once_and_is_concluded(seed: str) -> None:
     report = simulate(seed)
     assert report.finding is None, report.finding
@@ -38,7 +38,7 @@ def test_a_seed_tells_the_same_story_in_every_process() -> None:
 
 def _story(hash_seed: str) -> str:
     told = subprocess.run(
-        [sys.executable, "-m", "tests.simulation", "--seed", "7.4"],
+        [sys.executable, "-m", "tests.simulation", "--seed", "7.3"],
         cwd=_PROJECT,
         env=os.environ | {"PYTHONHASHSEED": hash_seed},
         capture_output=True,
