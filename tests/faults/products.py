@@ -8,6 +8,7 @@ from shared.messages.upstream import Meter, PricePublished, ProductPublished
 from tests.builders import said
 from tests.system.shop import LONG_AGO
 
+
 def other_products() -> list[Message]:
     """One with the other policy of expiry, whose driver takes its time; one with a team of its own;
     one that is billed by what its meter counts, and one for which credit is held as well."""
