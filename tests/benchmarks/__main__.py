@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from rich.console import Console
 
 from shared.database import connect
-from tests.benchmarks import history, hop, idle, month, orders, postings, usage
+from tests.benchmarks import history, hop, idle, month, orders, postings, stored, usage
 from tests.benchmarks.chart import svg
 from tests.benchmarks.timing import Timing, best_of, compare
 
@@ -111,6 +111,11 @@ def _idle(_options: argparse.Namespace) -> Rows:
         return idle.show(idle.measure(_amqp_url(), url))
 
 
+def _stored(options: argparse.Namespace) -> Rows:
+    orders = max(500, options.orders // 5)
+    return stored.show(stored.measure(_amqp_url(), _own_database, orders))
+
+
 def _amqp_url() -> str:
     return os.environ["CLOUDTILL_AMQP_URL"]
 
@@ -150,6 +155,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Rows]] = {
     "orders": _orders,
     "history": _history,
     "idle": _idle,
+    "stored": _stored,
     "usage": _usage,
     "month": _month,
 }
