@@ -56,7 +56,7 @@ async def _drain_over(
         ]
         async with transaction(connections) as db:
             await outbox.append(db, parcels)
-            await append_dead_letters(db, letters)
+            await outbox.say(db, await append_dead_letters(db, service, letters))
         await deliveries.acknowledge(group[-1])
         log.warning("delivery limit reached", service=service, messages=len(group))
 

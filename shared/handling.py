@@ -309,7 +309,8 @@ class Handling:
                 case Message() | Later():
                     parcels.append(Parcel.of(answer))
         await inbox.forget(db, not_handled)
-        await append_dead_letters(db, letters)
+        told = await append_dead_letters(db, self._service.name, letters)
+        parcels += map(Parcel.of, told)
         return await outbox.append(db, parcels, lease_s=self._settings.outbox_lease_s)
 
     def _told(self, one: Received, error: Exception) -> str:

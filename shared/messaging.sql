@@ -132,7 +132,8 @@ from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::inte
     as t (source, message_id, type, reason, detail, attempt, body, properties)
 on conflict (source, message_id)
     where concluded_at is null and message_id is not null and source is not null
-    do nothing;
+    do nothing
+returning number, died_at, type, source, message_id, reason, detail, body;
 
 -- name: list_dead_letters
 -- The waiting dead letters, oldest first, a page at a time.
@@ -146,21 +147,26 @@ limit $4;
 -- name: get_dead_letter
 -- One dead letter with all that is known of it.
 select number, type, source, message_id, reason, detail, attempt, died_at, body, properties,
-       concluded_at, conclusion
+       concluded_at, conclusion, concluded_by, concluded_because
 from dead_letter where number = $1;
 
 -- name: lock_dead_letters
 -- The waiting ones of these dead letters.
-select number, type, source, message_id, reason, attempt, body
+select number, type, source, message_id, reason, attempt, body, died_at, now() as concluded_at
 from dead_letter
 where number = any($1::bigint[]) and concluded_at is null
 order by number
 for update;
 
 -- name: conclude_dead_letters
--- Note what an operator did with them.
-update dead_letter set concluded_at = now(), conclusion = $2
+-- Note what an operator did with them, who it was, and why.
+update dead_letter
+set concluded_at = now(), conclusion = $2, concluded_by = $3, concluded_because = $4
 where number = any($1::bigint[]) and concluded_at is null;
+
+-- name: get_service
+-- Whose schema this is.
+select current_schema();
 
 -- name: measure
 -- What lies in the outbox and among the dead letters, and for how many seconds the oldest is late.

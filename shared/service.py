@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from shared.concluding import LETTER_HANDLERS
 from shared.database import Connection
 from shared.messages import Message, Said
 
@@ -17,7 +18,8 @@ Handlers: TypeAlias = Mapping[type[Message], Handler]
 class Service:
     """One deployable worker.
 
-    `handlers` are called in the order in which they stand: what others refer to comes first.
+    `handlers` are called in the order in which they stand: what others refer to comes first. Those
+    of dead letters are the same for all, and added here.
     Besides its own messages it says those of others that stand in `also_says`.
     """
 
@@ -25,3 +27,7 @@ class Service:
     package: str
     handlers: Handlers
     also_says: tuple[type[Message], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.handlers:
+            object.__setattr__(self, "handlers", {**self.handlers, **LETTER_HANDLERS})

@@ -57,7 +57,9 @@ def queues_of(services: Iterable[Service]) -> Iterator[Queue]:
                 "x-overflow": "reject-publish",
             },
             exchange=EXCHANGE,
-            routing_keys=tuple(sorted(message.type for message in service.handlers)),
+            routing_keys=tuple(
+                sorted(message.bound_to(service.name) for message in service.handlers)
+            ),
         )
 
 

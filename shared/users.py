@@ -75,9 +75,9 @@ def said_by(service: Service) -> list[str]:
 
 
 def _routing_keys(message: type[Message]) -> str:
-    """A type is one routing key; some have the product's name behind it."""
-    by_product = r"\.[a-z0-9_-]+" if "routing_key" in vars(message) else ""
-    return re.escape(message.type) + by_product
+    """A type is one routing key; some have a product's or a service's name behind it."""
+    addressed = message.routing_key is not Message.routing_key
+    return re.escape(message.type) + (r"\.[a-z0-9_-]+" if addressed else "")
 
 
 @dataclass(frozen=True, slots=True)

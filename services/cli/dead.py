@@ -142,7 +142,7 @@ async def _conclude(
             numbers = [number for one, number in chosen if one == of]
             async with schema(db, of):
                 done += len(
-                    await dead_letters.discard(db, numbers)
+                    await dead_letters.discard(db, of, numbers)
                     if discard
                     else await dead_letters.replay(db, of, numbers)
                 )

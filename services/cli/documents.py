@@ -80,11 +80,12 @@ def document() -> dict[str, Any]:
 
 
 def _channel(message: type[Message]) -> dict[str, Any]:
-    """The routing key of a message; some have the product's name at its end."""
-    by_product = "routing_key" in vars(message)
+    """The routing key of a message; some have a product's or a service's name at its end."""
+    whose = "product" if "product" in message.model_fields else "service"
+    addressed = message.routing_key is not Message.routing_key
     return {
-        "address": f"{message.type}.{{product}}" if by_product else message.type,
-        **({"parameters": {"product": {"description": "Which product."}}} if by_product else {}),
+        "address": f"{message.type}.{{{whose}}}" if addressed else message.type,
+        **({"parameters": {whose: {"description": f"Which {whose}."}}} if addressed else {}),
         "messages": {message.__name__: {"$ref": f"#/components/messages/{message.__name__}"}},
         "bindings": {
             "amqp": {

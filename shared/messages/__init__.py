@@ -2,6 +2,7 @@
 
 from shared.messages import (
     billing,
+    dead_letters,
     gateways,
     invoicing,
     notifications,
@@ -21,6 +22,7 @@ __all__ = [
     "Refused",
     "Said",
     "billing",
+    "dead_letters",
     "gateways",
     "invoicing",
     "notifications",

@@ -145,6 +145,11 @@ class Message(Model):
     def routing_key(self) -> str:
         return self.type
 
+    @classmethod
+    def bound_to(cls, _service: str) -> str:
+        """The routing key by which a service hears this type; some have its name behind it."""
+        return cls.type
+
     def within(self, envelope: Envelope) -> Self:
         """This message in this envelope. A message is stamped once."""
         private = self.__pydantic_private__

@@ -271,11 +271,15 @@ class Database:
                 entry.failures += 1
                 self._delay(entry, self._loop.time() + delay_s)
 
-    async def append_dead_letters(self, mine: Transaction, *columns: Sequence[Any]) -> None:
+    async def append_dead_letters(
+        self, mine: Transaction, *columns: Sequence[Any]
+    ) -> list[dict[str, Any]]:
+        """Nothing is told of them: nobody in this world listens."""
         for source, message_id, _type, reason, _detail, _attempt, body, _properties in zip(
             *columns, strict=True
         ):
             mine.on_commit.append(partial(self._put_away, source, message_id, reason, body))
+        return []
 
     def _put_away(self, source: str | None, id: str | None, reason: str, body: bytes) -> None:
         if source is not None and id is not None:

@@ -38,7 +38,7 @@ def letter(id: str | None, reason: str = "id_reused") -> DeadLetter:
 async def put_away(connections: Pool, *letters: DeadLetter) -> list[int]:
     """Put letters away; returns the numbers of all that wait."""
     async with connections.acquire() as db, db.transaction():
-        await dead_letters.append_dead_letters(db, letters)
+        await dead_letters.append_dead_letters(db, "wallet", letters)
         return [row["number"] for row in await dead_letters.list_dead_letters(db)]
 
 
@@ -112,9 +112,9 @@ async def test_a_replayed_letter_goes_back_on_its_queue_as_if_it_came_first(
 async def test_a_letter_is_concluded_once(connections: Pool) -> None:
     numbers = await put_away(connections, letter("a"), letter("b"))
     async with connections.acquire() as db, db.transaction():
-        assert await dead_letters.discard(db, numbers[:1]) == numbers[:1]
+        assert await dead_letters.discard(db, "wallet", numbers[:1]) == numbers[:1]
         assert await dead_letters.replay(db, "wallet", numbers) == numbers[1:]
-        assert await dead_letters.discard(db, numbers) == []
+        assert await dead_letters.discard(db, "wallet", numbers) == []
         assert await db.fetchval("select count(*) from outbox") == 1
         assert await dead_letters.list_dead_letters(db) == []
     assert len(await put_away(connections, letter("a"))) == 1
