@@ -13,6 +13,7 @@ from shared.messages.model import (
     Id,
     Message,
     Model,
+    Name,
     Period,
     PositiveAmount,
     Quantity,
@@ -200,6 +201,70 @@ class UsageReportSetApart(Message):
     from_: Time = Field(alias="from")
     to: Time
     reported_at: Time
+
+
+class InvoiceRunBegan(Message):
+    """A billing month's run was cut into so many ranges of accounts."""
+
+    type: ClassVar[str] = "invoice_run.began"
+    source: ClassVar[str] = _SOURCE
+    must_arrive: ClassVar[bool] = False
+
+    period: Period
+    ranges: Count
+
+
+class InvoiceRunProgressed(Message):
+    """One range of a month's run is done, or, with `account_id`, that account was run again alone:
+    how many invoices it made, and how many accounts it left out."""
+
+    type: ClassVar[str] = "invoice_run.progressed"
+    source: ClassVar[str] = _SOURCE
+    must_arrive: ClassVar[bool] = False
+
+    period: Period
+    ranges: Count
+    range_number: Count
+    invoices: Count
+    quarantined: Count
+    account_id: Id | None = None
+
+
+class InvoiceRunAccountQuarantined(Message):
+    """An account's use of a billing month could not be invoiced; `reason` is a stable code such as
+    `no_price`. The run went on without it."""
+
+    type: ClassVar[str] = "invoice_run.account_quarantined"
+    source: ClassVar[str] = _SOURCE
+    must_arrive: ClassVar[bool] = False
+
+    period: Period
+    account_id: Id
+    reason: Id
+    detail: Text
+
+
+class InvoiceRunAccountResolved(Message):
+    """An account's use of a billing month, left out before, is invoiced by now."""
+
+    type: ClassVar[str] = "invoice_run.account_resolved"
+    source: ClassVar[str] = _SOURCE
+    must_arrive: ClassVar[bool] = False
+
+    period: Period
+    account_id: Id
+
+
+class InvoiceRunAccountRequested(Message):
+    """Run a billing month again for one account alone, such as one in quarantine."""
+
+    type: ClassVar[str] = "invoice_run.account_requested"
+    source: ClassVar[str] = "/support"
+
+    period: Period
+    account_id: Id
+    requested_by: Name
+    reason: Text
 
 
 class InvoiceRunCompleted(Message):

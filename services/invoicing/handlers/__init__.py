@@ -13,7 +13,12 @@ from services.invoicing.handlers.holds import (
     wallet_answered,
     wallet_credited,
 )
-from services.invoicing.handlers.month import month_range_closed, month_range_due, tick_month
+from services.invoicing.handlers.month import (
+    invoice_run_account_requested,
+    month_range_closed,
+    month_range_due,
+    tick_month,
+)
 from services.invoicing.handlers.payments import (
     invoice_payment_confirmed,
     invoice_payment_recorded,
@@ -26,6 +31,7 @@ from shared.messages.billing import AccountSwitched, InvoicePaymentConfirmed, Pa
 from shared.messages.invoicing import (
     HoldsDue,
     InvoicePaymentsDue,
+    InvoiceRunAccountRequested,
     MonthRangeClosed,
     MonthRangeDue,
     UsageReportSetApart,
@@ -87,5 +93,6 @@ HANDLERS: Handlers = {
     InvoicePaymentsDue: invoice_payments_due,
     TickMonth: tick_month,
     MonthRangeDue: month_range_due,
+    InvoiceRunAccountRequested: invoice_run_account_requested,
     MonthRangeClosed: month_range_closed,
 }

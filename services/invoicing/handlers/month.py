@@ -1,6 +1,6 @@
 """The month's end: a run, cut into ranges of accounts that all workers share (domain 3.3)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -11,11 +11,16 @@ from services.invoicing.handlers.captures import collect_from_holds
 from services.invoicing.handlers.giving_back import give_back
 from services.invoicing.store import invoices, month, runs
 from services.invoicing.store.month import Issued, Stretch
-from services.invoicing.store.runs import Range, RangeKey
+from services.invoicing.store.runs import Begun, LeftOut, Range, RangeKey
 from shared.database import Connection
 from shared.messages import Message, NotYet, Refused, Said
 from shared.messages.invoicing import (
+    InvoiceRunAccountQuarantined,
+    InvoiceRunAccountRequested,
+    InvoiceRunAccountResolved,
+    InvoiceRunBegan,
     InvoiceRunCompleted,
+    InvoiceRunProgressed,
     MonthRangeClosed,
     MonthRangeDue,
     WrittenInvoicesIssued,
@@ -44,6 +49,9 @@ async def tick_month(ticks: Sequence[TickMonth], db: Connection) -> list[Said]:
         if tick.time < BillingMonth.parse(tick.period).end(_zone()):
             said.append(Refused(tick, "month_not_over", f"{tick.period} is not over yet"))
         elif await runs.save_run(db, tick.period, tick.time):
+            begun = await runs.find_runs(db, [tick.period])
+            began = InvoiceRunBegan(period=tick.period, ranges=begun[tick.period].ranges)
+            said.append(began.because(tick, key=tick.period))
             said += await _hand_out(tick.period, settings().run_width, tick, db)
     return said
 
@@ -86,22 +94,46 @@ async def month_range_due(messages: Sequence[MonthRangeDue], db: Connection) -> 
         one = known.get(key)
         if one is None:
             one = Range(
-                key, message.first_account, message.next_account, begun[key.period], done=False
+                key,
+                message.first_account,
+                message.next_account,
+                begun[key.period].tick_at,
+                done=False,
             )
             await runs.append_range(db, one)
         if not one.done:
-            said += await _invoice_range(one, message, db)
+            said += await _invoice_range(one, begun[key.period], message, db)
             if key in known:
                 said += await _hand_out(key.period, 1, message, db)
     return said
 
 
-async def _invoice_range(one: Range, cause: Message, db: Connection) -> list[Said]:
+async def invoice_run_account_requested(
+    requests: Sequence[InvoiceRunAccountRequested], db: Connection
+) -> list[Said]:
+    """Run months again for accounts alone: each is one more range of its month's run."""
+    begun = await runs.find_runs(db, {one.period for one in requests})
+    said: list[Said] = []
+    for request in sorted(requests, key=lambda one: (one.period, one.account_id)):
+        run = begun.get(request.period)
+        if run is None:
+            detail = f"{request.period} was never run"
+            said.append(Refused(request, "unknown_run", detail))
+            continue
+        one = await runs.append_account_range(db, request.period, request.account_id, run)
+        said += await _invoice_range(one, run, request, db, alone=request.account_id)
+    return said
+
+
+async def _invoice_range(
+    one: Range, run: Begun, cause: Message, db: Connection, alone: str | None = None
+) -> list[Said]:
     """Close all months of a range that are still open, oldest first, up to the run's, and have
     paid by holds what these are for."""
     zone = _zone()
     accounts = (one.first_account, one.next_account)
     await month.lock_accounts_of_range(db, *accounts)
+    before = await runs.find_quarantined(db, *accounts)
     earliest = await month.find_earliest_open_use(db, *accounts, zone.key)
     said: list[Said] = []
     count = 0
@@ -115,8 +147,42 @@ async def _invoice_range(one: Range, cause: Message, db: Connection) -> list[Sai
             said += await _tell(due, issued, cause, db)
     said += await collect_from_holds(one, cause, db)
     await runs.conclude_range(db, one.key, count, len(left_out))
+    if before or left_out:
+        after = await runs.find_quarantined(db, *accounts)
+        said += _tell_of_quarantine(before, after, set(left_out), cause)
+    progressed = InvoiceRunProgressed(
+        period=one.key.period,
+        ranges=run.ranges,
+        range_number=one.key.range_number,
+        invoices=count,
+        quarantined=len(left_out),
+        account_id=alone,
+    )
     closed = MonthRangeClosed(period=one.key.period, range_number=one.key.range_number)
-    return [*said, closed.because(cause)]
+    return [*said, progressed.because(cause), closed.because(cause)]
+
+
+def _tell_of_quarantine(
+    before: Mapping[tuple[str, str], LeftOut],
+    after: Mapping[tuple[str, str], LeftOut],
+    left_out: Collection[str],
+    cause: Message,
+) -> list[Said]:
+    """Say whose month was left out just now, and whose is no longer."""
+    said: list[Said] = [
+        InvoiceRunAccountQuarantined(
+            period=period, account_id=account_id, reason=why.reason, detail=why.detail[:2_000]
+        ).because(cause, key=f"{account_id}/{period}")
+        for (account_id, period), why in after.items()
+        if account_id in left_out
+    ]
+    return said + [
+        InvoiceRunAccountResolved(period=period, account_id=account_id).because(
+            cause, key=f"{account_id}/{period}"
+        )
+        for account_id, period in before
+        if (account_id, period) not in after
+    ]
 
 
 async def _close(

@@ -34,6 +34,22 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """A run: when it was due, and how many ranges it was cut into."""
+
+    tick_at: datetime
+    ranges: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Why an account is in quarantine."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Completed:
     """A completed run, with the gross total of each currency."""
 
@@ -95,10 +111,28 @@ async def append_range(db: Connection, one: Range) -> None:
     )
 
 
-async def find_runs(db: Connection, periods: Collection[str]) -> dict[str, datetime]:
-    """When those of these months' runs were due that were begun."""
+async def append_account_range(db: Connection, period: str, account_id: str, begun: Begun) -> Range:
+    """Add a range to a run: an account that is run again alone, one at a time in a month."""
+    await db.execute(sql.lock_reruns, period)
+    after = f"{account_id} "  # no id lies between: a space is the first character
+    number: int = await db.fetchval(sql.append_account_range, period, account_id, after)
+    return Range(RangeKey(period, number), account_id, after, begun.tick_at, done=False)
+
+
+async def find_runs(db: Connection, periods: Collection[str]) -> dict[str, Begun]:
+    """Those of these months' runs that were begun."""
     rows = await db.fetch(sql.find_runs, sorted(periods))
-    return {row["period"]: row["tick_at"] for row in rows}
+    return {row["period"]: Begun(row["tick_at"], row["ranges"]) for row in rows}
+
+
+async def find_quarantined(
+    db: Connection, first_account: str, next_account: str | None
+) -> dict[tuple[str, str], LeftOut]:
+    """What is left out of a range of accounts, by account and month."""
+    rows = await db.fetch(sql.find_quarantined, first_account, next_account)
+    return {
+        (row["account_id"], row["period"]): LeftOut(row["reason"], row["detail"]) for row in rows
+    }
 
 
 async def append_totals(db: Connection, key: RangeKey, month: str, numbers: Numbers) -> None:

@@ -52,9 +52,28 @@ for no key update of g;
 -- One more range of a run: accounts that are run again by themselves.
 insert into run_range (period, range_number, first_account, next_account) values ($1, $2, $3, $4);
 
+-- name: lock_reruns
+-- Let one at a time run an account of a month again alone, so that each is a range of its own.
+select pg_advisory_xact_lock(hashtext('cloudtill rerun'), hashtext($1));
+
+-- name: append_account_range
+-- One more range of a run: an account that is run again alone.
+insert into run_range (period, range_number, first_account, next_account)
+select $1, greatest(r.ranges, max(g.range_number) + 1), $2, $3
+from run r left join run_range g using (period)
+where r.period = $1
+group by r.period
+returning range_number;
+
+-- name: find_quarantined
+-- The accounts of a range that are left out of months that were run, and why.
+select account_id, period, reason, detail from quarantine
+where resolved_at is null and account_id >= $1 and ($2::text is null or account_id < $2)
+order by account_id, period;
+
 -- name: find_runs
--- When these months' runs were due.
-select period, tick_at from run where period = any($1::text[]);
+-- When these months' runs were due, and how many ranges they were cut into.
+select period, tick_at, ranges from run where period = any($1::text[]);
 
 -- name: append_totals
 -- What a range issued for a month, by currency: the invoices with a run of numbers.
