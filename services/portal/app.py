@@ -3,8 +3,27 @@
 from services.portal import worker
 from services.portal.handlers import HANDLERS
 from services.portal.settings import settings as own_settings
+from shared.messages.dead_letters import DeadLetterDiscardRequested, DeadLetterReplayRequested
+from shared.messages.invoicing import InvoiceRunAccountRequested
 from shared.messages.notifications import NotificationRequested
 from shared.messages.upstream import (
+    AccountRegistered,
+    AccountSwitchRequested,
+    InvoiceCreditRequested,
+    InvoicePaymentRecorded,
+    InvoicePaymentRequested,
+    OrderPlaced,
+    PocGranted,
+    QuoteRequested,
+    ResourceAutoRenewSet,
+    TopUpReceived,
+    TopUpRequested,
+    UsageReportRequested,
+)
+from shared.service import Service
+from shared.settings import Settings
+
+CUSTOMERS_SAY = (
     AccountRegistered,
     InvoicePaymentRequested,
     NotificationRecipientConfirmed,
@@ -14,24 +33,22 @@ from shared.messages.upstream import (
     TopUpRequested,
     UsageReportRequested,
 )
-from shared.service import Service
-from shared.settings import Settings
+SUPPORT_SAYS = (
+    AccountSwitchRequested,
+    DeadLetterDiscardRequested,
+    DeadLetterReplayRequested,
+    InvoiceCreditRequested,
+    InvoicePaymentRecorded,
+    InvoiceRunAccountRequested,
+    PocGranted,
+    TopUpReceived,
+)
 
 SERVICE = Service(
     name="portal",
     package="services.portal",
     handlers=HANDLERS,
-    also_says=(
-        AccountRegistered,
-        InvoicePaymentRequested,
-        NotificationRecipientConfirmed,
-        NotificationRequested,
-        OrderPlaced,
-        QuoteRequested,
-        ResourceAutoRenewSet,
-        TopUpRequested,
-        UsageReportRequested,
-    ),
+    also_says=(*CUSTOMERS_SAY, *SUPPORT_SAYS),
 )
 
 

@@ -1,11 +1,42 @@
 """The events of an account: what its timeline is made of."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from services.portal.domain.facts import Fact
 from shared.messages import Message
 from shared.messages.billing import QuoteGiven
-from shared.messages.invoicing import InvoiceIssued, InvoicesIssued, UsageReportGiven
+from shared.messages.dead_letters import (
+    DeadLetterConcluded,
+    DeadLetterNotWaiting,
+    DeadLetterRecorded,
+)
+from shared.messages.invoicing import (
+    InvoiceIssued,
+    InvoiceRunAccountQuarantined,
+    InvoiceRunAccountResolved,
+    InvoiceRunBegan,
+    InvoiceRunCompleted,
+    InvoiceRunProgressed,
+    InvoicesIssued,
+    UsageReportGiven,
+)
+
+OF_NO_ACCOUNT: Final = ""
+"""Whose events those are that are about the whole house: only the Support console follows them. No
+account has this id."""
+_OF_THE_HOUSE: Final = (
+    DeadLetterRecorded,
+    DeadLetterConcluded,
+    DeadLetterNotWaiting,
+    InvoiceRunBegan,
+    InvoiceRunProgressed,
+    InvoiceRunAccountQuarantined,
+    InvoiceRunAccountResolved,
+    InvoiceRunCompleted,
+)
+_OF_LETTERS: Final = (DeadLetterRecorded, DeadLetterConcluded, DeadLetterNotWaiting)
+"""Of the house alone, whichever account they are about: customers don't see them."""
 
 
 def of_event(message: Message) -> Iterator[Fact]:
@@ -15,6 +46,11 @@ def of_event(message: Message) -> Iterator[Fact]:
     """
     if isinstance(message, QuoteGiven | UsageReportGiven):
         return
+    if isinstance(message, _OF_THE_HOUSE):
+        payload = message.model_dump_json(exclude_none=True, by_alias=True, exclude={"body"})
+        yield _event(message, OF_NO_ACCOUNT, message.envelope.id, message.type, payload)
+        if isinstance(message, _OF_LETTERS):
+            return
     envelope = message.envelope
     if isinstance(message, InvoicesIssued):
         for invoice in message.invoices:
@@ -40,7 +76,8 @@ def _event(message: Message, account_id: str, event_id: str, type_: str, payload
             "event_id": event_id,
             "source": envelope.source,
             "type": type_,
-            "correlation_id": envelope.correlation_id,
+            # What comes of a message that names nothing it belongs to, carries that message's id.
+            "correlation_id": envelope.correlation_id or envelope.id,
             "causation_id": envelope.causation_id,
             "payload": payload,
         },

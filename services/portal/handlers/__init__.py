@@ -14,9 +14,11 @@ from services.portal.domain import (
     catalogue,
     events,
     invoices,
+    letters,
     orders,
     payments,
     resources,
+    runs,
     wallets,
 )
 from services.portal.domain.facts import Row, each, gathered, newest, told_by
@@ -26,6 +28,7 @@ from services.portal.store import saving, webhooks
 from shared.database import Connection
 from shared.messages import Message, Said
 from shared.messages import billing as b
+from shared.messages import dead_letters as d
 from shared.messages import gateways as g
 from shared.messages import invoicing as i
 from shared.messages import notifications as n
@@ -61,6 +64,12 @@ TELLINGS: Final[Mapping[str, Callable[[Sequence[Message]], Sequence[Row]]]] = {
     "quotes": lambda told: each(told_by(told, answers.of_quote)),
     "usage_reports": partial(
         newest, telling=answers.of_usage_report, version=lambda row: row["until"]
+    ),
+    "letters": partial(gathered, telling=letters.of_letter),
+    "runs": partial(gathered, telling=runs.of_run),
+    "ranges": lambda told: each(told_by(told, runs.of_range)),
+    "quarantines": partial(
+        newest, telling=runs.of_quarantine, version=lambda row: (row["at"], row["resolved"])
     ),
 }
 """What messages tell, by the table of `saving.TABLES`."""
@@ -140,6 +149,14 @@ HEARD: Final[tuple[type[Message], ...]] = (
     n.NotificationRequested,
     n.NotificationSent,
     n.NotificationFailed,
+    d.DeadLetterRecorded,
+    d.DeadLetterConcluded,
+    d.DeadLetterNotWaiting,
+    i.InvoiceRunBegan,
+    i.InvoiceRunProgressed,
+    i.InvoiceRunAccountQuarantined,
+    i.InvoiceRunAccountResolved,
+    i.InvoiceRunCompleted,
 )
 
 HANDLERS: Handlers = dict.fromkeys(HEARD, heard)

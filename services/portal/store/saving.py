@@ -30,6 +30,10 @@ TABLES: Final = (
     "notices",
     "quotes",
     "usage_reports",
+    "letters",
+    "runs",
+    "ranges",
+    "quarantines",
 )
 """Those that are written in this order, each by the statement `save_...`."""
 

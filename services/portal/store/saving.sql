@@ -253,3 +253,65 @@ where excluded.until >= u.until;
 -- name: forget_quotes
 -- Quotes that nobody waits for any more.
 delete from quote where heard_at < now() - interval '1 hour';
+
+-- name: save_letters
+-- What is known of dead letters.
+insert into reported_letter as l (service, number, died_at, reason, detail, letter_type, letter_source,
+                                  letter_id, account_id, correlation_id, body, cut, conclusion,
+                                  concluded_at, concluded_by, concluded_because)
+select service, number, died_at, reason, detail, letter_type, letter_source, letter_id, account_id,
+       correlation_id, body, cut, conclusion, concluded_at, concluded_by, concluded_because
+from jsonb_to_recordset($1::jsonb) as t (
+    service text, number bigint, died_at timestamptz, reason text, detail text, letter_type text,
+    letter_source text, letter_id text, account_id text, correlation_id text, body text, cut boolean,
+    conclusion text, concluded_at timestamptz, concluded_by text, concluded_because text)
+on conflict (service, number) do update set
+    died_at = coalesce(excluded.died_at, l.died_at),
+    reason = coalesce(excluded.reason, l.reason),
+    detail = coalesce(excluded.detail, l.detail),
+    letter_type = coalesce(excluded.letter_type, l.letter_type),
+    letter_source = coalesce(excluded.letter_source, l.letter_source),
+    letter_id = coalesce(excluded.letter_id, l.letter_id),
+    account_id = coalesce(excluded.account_id, l.account_id),
+    correlation_id = coalesce(excluded.correlation_id, l.correlation_id),
+    body = coalesce(excluded.body, l.body),
+    cut = coalesce(excluded.cut, l.cut),
+    conclusion = coalesce(l.conclusion, excluded.conclusion),
+    concluded_at = coalesce(l.concluded_at, excluded.concluded_at),
+    concluded_by = coalesce(l.concluded_by, excluded.concluded_by),
+    concluded_because = coalesce(l.concluded_because, excluded.concluded_because);
+
+-- name: save_runs
+-- How far the month's runs are.
+insert into month_run as r (period, ranges, began_at, completed_at, invoices, quarantined, amounts)
+select period, ranges, began_at, completed_at, invoices, quarantined, amounts
+from jsonb_to_recordset($1::jsonb) as t (
+    period text, ranges integer, began_at timestamptz, completed_at timestamptz, invoices bigint,
+    quarantined bigint, amounts jsonb)
+on conflict (period) do update set
+    ranges = coalesce(excluded.ranges, r.ranges),
+    began_at = coalesce(excluded.began_at, r.began_at),
+    completed_at = coalesce(excluded.completed_at, r.completed_at),
+    invoices = coalesce(excluded.invoices, r.invoices),
+    quarantined = coalesce(excluded.quarantined, r.quarantined),
+    amounts = coalesce(excluded.amounts, r.amounts);
+
+-- name: save_ranges
+-- Ranges of runs that are done.
+insert into month_range (period, range_number, account_id, invoices, quarantined, at)
+select period, range_number, account_id, invoices, quarantined, at
+from jsonb_to_recordset($1::jsonb) as t (
+    period text, range_number integer, account_id text, invoices bigint, quarantined bigint,
+    at timestamptz)
+on conflict do nothing;
+
+-- name: save_quarantines
+-- Whom runs left out, as it was told last.
+insert into month_quarantine as q (period, account_id, reason, detail, at, resolved)
+select period, account_id, reason, detail, at, resolved
+from jsonb_to_recordset($1::jsonb) as t (
+    period text, account_id text, reason text, detail text, at timestamptz, resolved boolean)
+on conflict (period, account_id) do update set
+    reason = coalesce(excluded.reason, q.reason), detail = coalesce(excluded.detail, q.detail),
+    at = excluded.at, resolved = excluded.resolved
+where (excluded.at, excluded.resolved) > (q.at, q.resolved);

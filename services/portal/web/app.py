@@ -18,6 +18,7 @@ from services.portal.api.app import api
 from services.portal.customer import ROUTES as CUSTOMER
 from services.portal.customer.papers import ROUTES as PAPERS
 from services.portal.programs import ROUTES as PROGRAMS
+from services.portal.support import ROUTES as SUPPORT
 from services.portal.web import following, login, recipients
 from services.portal.web.pages import render
 from services.portal.web.portal import Portal
@@ -36,6 +37,7 @@ AREAS: Final[tuple[list[BaseRoute], ...]] = (
     [*CUSTOMER],
     [*recipients.ROUTES],
     [*PROGRAMS],
+    [*SUPPORT],
 )
 
 

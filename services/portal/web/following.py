@@ -31,6 +31,8 @@ _AREAS: Final = {
     "invoice": ("invoices",),
     "notification": ("notices",),
     "poc": ("wallet",),
+    "dead_letter": ("letters",),
+    "invoice_run": ("runs",),
 }
 """The parts of pages that an event changes, by the first word of its type."""
 

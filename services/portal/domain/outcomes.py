@@ -1,0 +1,48 @@
+"""What became of a person's act, by the types of the events that belong to it."""
+
+from collections.abc import Collection, Mapping
+from typing import Final, Literal
+
+Outcome = Literal["open", "done", "refused", "dead"]
+
+_DONE: Final[Mapping[str, frozenset[str]]] = {
+    "switch": frozenset({"account.switched"}),
+    "transfer": frozenset({"wallet.credited"}),
+    "grant_poc": frozenset({"wallet.credited"}),
+    "record_payment": frozenset({"invoice.paid", "invoice.partially_paid", "refund.to_credit"}),
+    "credit_note": frozenset({"invoice.credited"}),
+    "run_again": frozenset({"invoice_run.progressed"}),
+    "replay": frozenset({"dead_letter.concluded"}),
+    "discard": frozenset({"dead_letter.concluded"}),
+}
+"""What concludes an act of Support's, by its kind. A payment that an invoice no longer needed goes
+back as credit."""
+_REFUSED: Final = frozenset(
+    {
+        "account.switch_refused",
+        "dead_letter.not_waiting",
+        "invoice_run.account_quarantined",
+        "order.rejected",
+        "payment.failed",
+        "provisioning.failed",
+        "top_up.failed",
+    }
+)
+
+
+def outcome_of(kind: str, heard: Collection[str], *, is_dead: bool) -> Outcome:
+    """What became of an act: of one that is not Support's, whether the services have it at all.
+
+    Args:
+        kind: of the act.
+        heard: types of the events that belong to it.
+        is_dead: whether its message waits as a dead letter.
+    """
+    if is_dead:
+        return "dead"
+    if not _REFUSED.isdisjoint(heard):
+        return "refused"
+    done = _DONE.get(kind)
+    if heard if done is None else not done.isdisjoint(heard):
+        return "done"
+    return "open"
