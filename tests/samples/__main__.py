@@ -19,6 +19,7 @@ _TEXTS: Final = {
     "period": "2026-11",
     "month": "2026-10",
     "product": "vserver",
+    "service": "wallet",
     "products": "vserver",
     "sku": "cpu",
     "driver": "simulated",

@@ -227,6 +227,7 @@ class House:
             MessageKey.of(message)
             for message in self.ear.heard
             if type(message) in service.handlers
+            and message.bound_to(service.name) == message.routing_key
         ]
         count: int = await db.fetchval(
             _UNCONCLUDED.format(service=service.name),
