@@ -12,6 +12,7 @@ from shared.messages.upstream import (
     InvoiceCreditRequested,
     InvoicePaymentRecorded,
     InvoicePaymentRequested,
+    NotificationRecipientConfirmed,
     OrderPlaced,
     PocGranted,
     QuoteRequested,
