@@ -7,7 +7,8 @@ from typing import Final
 
 MASK: Final = "•••"
 _PERSONAL: Final = frozenset({"email", "phone", "address", "full_name", "payer"})
-_ADDRESS: Final = re.compile(r"[^\s\"'<>@,;:]+@[^\s\"'<>@,;:]+")
+_ADDRESS: Final = re.compile(r"[^\s\"'<>@,;:]{1,64}@[^\s\"'<>@,;:]{1,255}")
+"""With an end to both sides: a long text without any would be searched from each of its places."""
 _NAMED: Final = re.compile(r'("(?:email|phone|address|full_name|payer|name)"\s*:\s*")[^"]*')
 
 
@@ -18,7 +19,7 @@ def masked(value: object) -> object:
     """
     match value:
         case str():
-            return _ADDRESS.sub(MASK, value)
+            return _ADDRESS.sub(MASK, value) if "@" in value else value
         case Mapping():
             personal = _PERSONAL | {"name"} if "email" in value else _PERSONAL
             return {
@@ -36,4 +37,4 @@ def masked_text(text: str) -> str:
     try:
         return json.dumps(masked(json.loads(text)), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
-        return _ADDRESS.sub(MASK, _NAMED.sub(rf"\g<1>{MASK}", text))
+        return str(masked(_NAMED.sub(rf"\g<1>{MASK}", text)))

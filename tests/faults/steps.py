@@ -23,11 +23,27 @@ RELAYING: Final = ("published", "deleted")
 """Steps with messages of a type that the service says."""
 _ORDERS: Final = 24
 _ROUNDS_AT_MOST: Final = 12
-_NOT_SAID: Final = frozenset({"wallet.release", "holds.due", "reminders.due", "resources.due"})
-"""Said by a service only where more is due than one transaction takes, or by another service."""
-_NOT_HEARD: Final = frozenset(
-    {"notification.sent", "notification.failed", "top_up.failed", "usage_report.given"}
+_NOBODY_ASKS: Final = frozenset(
+    {
+        "dead_letter.concluded",
+        "dead_letter.discard_requested",
+        "dead_letter.not_waiting",
+        "dead_letter.recorded",
+        "dead_letter.replay_requested",
+        "invoice_run.account_quarantined",
+        "invoice_run.account_requested",
+        "invoice_run.account_resolved",
+    }
 )
+"""Said where something is wrong, or somebody at a desk mends it."""
+_NOT_SAID: Final = _NOBODY_ASKS | {"wallet.release", "holds.due", "reminders.due", "resources.due"}
+"""Said by a service only where more is due than one transaction takes, or by another service."""
+_NOT_HEARD: Final = _NOBODY_ASKS | {
+    "notification.sent",
+    "notification.failed",
+    "top_up.failed",
+    "usage_report.given",
+}
 """Said only where there is a mail server, or by parts to come."""
 
 

@@ -33,7 +33,7 @@ def find_or_install(*, broker: bool, postgres: bool) -> Binaries:
     """
     missing = _missing(broker, postgres)
     if missing and _DEBIAN.exists() and os.geteuid() == 0 and shutil.which("apt-get"):
-        _install(missing)
+        install(missing)
         missing = _missing(broker, postgres)
     if missing:
         raise ServersMissing(
@@ -76,7 +76,12 @@ def _in_path(name: str) -> Path | None:
     return Path(found).resolve() if found else None
 
 
-def _install(packages: list[str]) -> None:
+def install(packages: list[str]) -> None:
+    """Install packages of Debian's, and start nothing of them.
+
+    Raises:
+        ServersMissing: if apt can't.
+    """
     print(f"installing {' and '.join(packages)} with apt-get, once ...", file=sys.stderr)
     apt = ["apt-get", "-q", "-o", "Dpkg::Use-Pty=0"]
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}

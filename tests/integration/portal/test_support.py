@@ -144,12 +144,12 @@ async def test_the_timeline_of_an_order_has_all_that_came_of_it_and_nothing_else
     await office.hear(registered(), one, other, paid(one), paid(other))
     browser = await staff(office)
     page = await browser.open("/support/accounts/acc-1/timeline")
-    assert page.count('class="line"') == 5
+    assert page.count('class="line" ') == 5
     page = await browser.open("/support/accounts/acc-1/timeline?order=ord-1")
-    assert page.count('class="line"') == 2
+    assert page.count('class="line" ') == 2
     assert "Payment confirmed" in browser.text
     page = await browser.open("/support/accounts/acc-1/timeline?resource=db-1")
-    assert page.count('class="line"') == 2
+    assert page.count('class="line" ') == 2
     assert "ord-1" not in browser.text
 
 

@@ -210,7 +210,7 @@ async def test_a_run_is_shown_with_its_progress_and_its_quarantine_in_whatever_o
     completed = InvoiceRunCompleted(
         period="2026-10", invoices=30, amount=300_000, quarantined=1, amounts={"VND": 300_000}
     )
-    later = said(TickMonth(period="2026-10"), at=office.later(hours=1))
+    later = said(TickMonth(period="2026-10"), at=office.later(minutes=5))
     resolved = InvoiceRunAccountResolved(period="2026-10", account_id="acc-1").because(later)
     await office.hear(resolved, completed.because(later))
     await office.hear(messages[-1])

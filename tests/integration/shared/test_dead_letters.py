@@ -11,6 +11,7 @@ from shared import broker, dead_letters, topology
 from shared.database import Pool, pool
 from shared.dead_letters import DeadLetter
 from shared.dead_queue import drain
+from shared.outbox import OWN_QUEUE
 from shared.topology import dead_queue_of
 from tests.integration.shared.post import eventually, post_office, relaying, settings_for
 from tests.integration.shared.rooms import service, top_up
@@ -115,7 +116,7 @@ async def test_a_letter_is_concluded_once(connections: Pool) -> None:
         assert await dead_letters.discard(db, "wallet", numbers[:1]) == numbers[:1]
         assert await dead_letters.replay(db, "wallet", numbers) == numbers[1:]
         assert await dead_letters.discard(db, "wallet", numbers) == []
-        assert await db.fetchval("select count(*) from outbox") == 1
+        assert await db.fetchval("select count(*) from outbox where exchange = $1", OWN_QUEUE) == 1
         assert await dead_letters.list_dead_letters(db) == []
     assert len(await put_away(connections, letter("a"))) == 1
 
@@ -138,13 +139,18 @@ async def test_what_the_broker_gave_up_on_climbs_the_ladder_and_then_is_put_away
         async def drained() -> bool:
             async with connections.acquire() as db:
                 counts = await db.fetchrow(
-                    "select (select count(*) from outbox), (select count(*) from dead_letter)"
+                    "select (select count(*) from outbox where exchange = $1),"
+                    " (select count(*) from dead_letter)",
+                    OWN_QUEUE,
                 )
             return counts is not None and tuple(counts) == (1, 1)
 
         await eventually(drained)
         async with connections.acquire() as db:
-            parcel = await db.fetchrow("select body, attempt, due_at > now() as later from outbox")
+            parcel = await db.fetchrow(
+                "select body, attempt, due_at > now() as later from outbox where exchange = $1",
+                OWN_QUEUE,
+            )
             given_up = await db.fetchrow("select body, reason from dead_letter")
         assert parcel is not None
         assert given_up is not None

@@ -112,9 +112,9 @@ def test_what_is_installed_is_not_started_on_the_default_ports(
     monkeypatch.setattr(binaries, "_run", apt_get)
     if code:
         with pytest.raises(ServersMissing, match=r"apt-get .* update failed: E: no network"):
-            binaries._install(["postgresql"])
+            binaries.install(["postgresql"])
     else:
-        binaries._install(["postgresql"])
+        binaries.install(["postgresql"])
     assert set(forbidden) == {101}
     assert not policy.exists()
 
