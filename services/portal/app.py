@@ -28,6 +28,7 @@ CUSTOMERS_SAY = (
     AccountRegistered,
     InvoicePaymentRequested,
     NotificationRecipientConfirmed,
+    NotificationRequested,
     OrderPlaced,
     QuoteRequested,
     ResourceAutoRenewSet,
