@@ -52,6 +52,7 @@ class Result:
     resources: int
     lines: int
     bare_s: float
+    bare_cpu_s: float
     run_s: float
     second_tick_s: float
     messages: int
@@ -91,8 +92,9 @@ def show(tenth: Result, whole: Result) -> list[dict[str, Any]]:
         table.add_row(name, f"{figure:,.4g}", f"{goal:g}")
     Console().print(table)
     growth = sum(whole.cpu_s.values()) / sum(tenth.cpu_s.values())
+    cpu_ratio = sum(whole.cpu_s.values()) / whole.bare_cpu_s
     Console().print(
-        f"processor time grew {growth:.1f} times,"
+        f"processor time was {cpu_ratio:.2f} times that of the bare SQL, and grew {growth:.1f} times,"
         f" what Postgres wrote {whole.wal_megabytes / tenth.wal_megabytes:.1f} times"
     )
     rows = [{"name": name, "figure": figure, "goal": goal} for name, figure, goal in figures]
@@ -142,9 +144,11 @@ async def _measure(amqp_url: str, database_url: str, resources: int, workers: in
     try:
         await migrate(db, SERVICE.name, migrations_of(SERVICE.package))
         await _fill(db, resources)
+        meter = await Meter.of("", database_url, [])
         began = time.perf_counter()
         await db.execute(sql.compute_and_insert)
         bare_s = time.perf_counter() - began
+        bare_cpu_s = sum(meter.used().values())
         await db.execute("checkpoint")
         async with broker.connected(amqp_url, "benchmark") as connection:
             heard = await _listen(connection)
@@ -169,6 +173,7 @@ async def _measure(amqp_url: str, database_url: str, resources: int, workers: in
         resources=resources,
         lines=lines,
         bare_s=bare_s,
+        bare_cpu_s=bare_cpu_s,
         run_s=run_s,
         second_tick_s=second_tick_s,
         messages=heard.messages,
