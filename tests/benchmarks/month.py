@@ -94,7 +94,7 @@ def show(tenth: Result, whole: Result) -> list[dict[str, Any]]:
     growth = sum(whole.cpu_s.values()) / sum(tenth.cpu_s.values())
     cpu_ratio = sum(whole.cpu_s.values()) / whole.bare_cpu_s
     Console().print(
-        f"processor time was {cpu_ratio:.2f} times that of the bare SQL, and grew {growth:.1f} times,"
+        f"processor time was {cpu_ratio:.2f} times the bare SQL's, and grew {growth:.1f} times,"
         f" what Postgres wrote {whole.wal_megabytes / tenth.wal_megabytes:.1f} times"
     )
     rows = [{"name": name, "figure": figure, "goal": goal} for name, figure, goal in figures]
