@@ -11,7 +11,9 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +26,7 @@ from services.registry import SERVICES
 from shared import broker
 from shared.inbox import MessageKey
 from shared.messages.billing import PaymentConfirmed
-from tests.faults.mutations import Broken, Sample, broken, samples
+from tests.faults.mutations import Broken, broken, samples
 from tests.faults.site import Site, open_site
 from tests.servers import Servers, servers
 from tests.system.shop import assert_audit_is_clean, catalogue, customer, order, server
@@ -145,28 +147,30 @@ async def _put_broken(
     site: Site, chance: random.Random, messages: int
 ) -> list[tuple[str, int, Broken]]:
     """Put broken messages straight into queues; returns each with its queue and number."""
-    events = samples()
     sent: list[tuple[str, int, Broken]] = []
-    async with broker.connected(site.house.amqp_url, "fuzz") as connection:
-        opened = await connection.channel(publisher_confirms=True)
-        channel = await opened.get_underlay_channel()
-        for start in range(0, messages, _WINDOW):
-            numbers = range(start, min(start + _WINDOW, messages))
-            # On a thread of its own: making them must not keep anybody's heartbeats waiting.
-            window = await asyncio.to_thread(_drawn, events, chance, numbers)
-            await site.caught_up(_WAITING_AT_MOST)  # else how late others are is how long we sent
-            await asyncio.gather(*(_put(channel, queue, one) for queue, _, one in window))
-            # Only what is needed to look for it later: a hundred thousand of them are a lot.
-            sent += [
-                (queue, number, Broken(b"", None, None, {}, one.expected))
-                for queue, number, one in window
-            ]
+    with ProcessPoolExecutor(1, get_context("spawn")) as apart:
+        async with broker.connected(site.house.amqp_url, "fuzz") as connection:
+            opened = await connection.channel(publisher_confirms=True)
+            channel = await opened.get_underlay_channel()
+            for start in range(0, messages, _WINDOW):
+                numbers = range(start, min(start + _WINDOW, messages))
+                # By a process of its own: one of a few megabytes takes seconds, and neither
+                # heartbeats nor the proxies may wait for that.
+                drawn = apart.submit(_drawn, chance.random(), numbers)
+                window = await asyncio.wrap_future(drawn)
+                # Else how late others are would tell how long we had sent.
+                await site.caught_up(_WAITING_AT_MOST)
+                await asyncio.gather(*(_put(channel, queue, one) for queue, _, one in window))
+                # Only what is needed to look for it later: a hundred thousand of them are a lot.
+                sent += [
+                    (queue, number, Broken(b"", None, None, {}, one.expected))
+                    for queue, number, one in window
+                ]
     return sent
 
 
-def _drawn(
-    events: list[Sample], chance: random.Random, numbers: range
-) -> list[tuple[str, int, Broken]]:
+def _drawn(seed: float, numbers: range) -> list[tuple[str, int, Broken]]:
+    events, chance = samples(), random.Random(seed)
     drawn = [(number, broken(events, chance, number)) for number in numbers]
     return [(queue, number, one) for number, one in drawn for queue in _queues_for(one, chance)]
 

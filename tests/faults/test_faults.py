@@ -9,7 +9,7 @@ from tests.faults.campaign import Plan, campaign
 from tests.servers import Servers
 
 KILLS = 8
-CASES_OF_A_SERVICE = 5
+CASES_OF_A_SERVICE = 8
 
 
 @pytest.mark.timeout(600)
