@@ -12,7 +12,7 @@ KILLS = 8
 CASES_OF_A_SERVICE = 8
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 async def test_every_order_is_concluded_and_the_books_are_right_whatever_is_killed_and_cut(
     own_servers: Servers, tmp_path: Path
 ) -> None:
@@ -38,7 +38,7 @@ async def test_every_order_is_concluded_and_the_books_are_right_whatever_is_kill
     assert figures["duplicates_dropped"] > 0
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 async def test_workers_that_die_at_any_step_of_their_path_lose_and_double_nothing(
     own_servers: Servers, tmp_path: Path
 ) -> None:

@@ -21,7 +21,7 @@ SLOWED_BY_AT_MOST = 10
 """Broken messages come a hundred times as often as good ones, over the same two cores."""
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 async def test_every_broken_message_ends_somewhere_and_no_order_beside_it_is_held_up(
     own_servers: Servers, tmp_path: Path
 ) -> None:
@@ -52,7 +52,7 @@ async def replay_all(site: Site, service: str) -> int:
         return len(await dead_letters.replay(db, service, numbers))
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 async def test_dead_letters_that_are_replayed_after_a_fix_conclude_their_orders(
     own_servers: Servers, tmp_path: Path
 ) -> None:
