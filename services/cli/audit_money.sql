@@ -232,5 +232,25 @@ join gateways.gateway_order o using (gateway, order_id)
 join gateways.payment p using (payment_id)
 left join billing.gateway_receipt g
     on g.gateway = a.gateway and g.gateway_reference = a.gateway_reference
-where a.outcome = 'succeeded'
+where a.outcome = 'succeeded' and p.method <> 'top_up'
   and (g.payment_id, g.amount) is distinct from (p.payment_id, a.amount);
+
+-- name: gateway_top_ups_arrived
+-- 11.1 All money that a gateway took to top up an account is credit of that account.
+select t.account_id || '/' || t.gateway as id,
+       format('%s taken to top up, %s became credit', t.amount, coalesce(c.amount, 0)) as detail,
+       t.recorded_at as since, null::text as correlation_id
+from (
+    select p.account_id, a.gateway, sum(a.amount) as amount, max(a.recorded_at) as recorded_at
+    from gateways.gateway_answer a
+    join gateways.gateway_order o using (gateway, order_id)
+    join gateways.payment p using (payment_id)
+    where a.outcome = 'succeeded' and p.method = 'top_up'
+    group by p.account_id, a.gateway
+) t
+left join lateral (
+    select sum(c.amount) as amount from wallet.transfer c
+    where c.kind = 'top_up' and c.account_id = t.account_id and c.wallet = 'credit'
+      and c.debit_side = 'gateway:' || t.gateway
+) c on true
+where t.amount > coalesce(c.amount, 0);

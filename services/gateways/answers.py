@@ -5,14 +5,19 @@ from datetime import timedelta
 import structlog
 
 from services.gateways import store
-from services.gateways.domain import Answer, Succeeded, Verdict
+from services.gateways.domain import Answer, Payment, Succeeded, Verdict
 from services.gateways.store import HeldOrder
 from shared import outbox
 from shared.database import Connection
 from shared.envelope import Envelope
 from shared.ids import derived_id
 from shared.messages import Later, Message
-from shared.messages.upstream import GatewayPaymentFailed, GatewayPaymentSucceeded
+from shared.messages.gateways import TopUpFailed
+from shared.messages.upstream import (
+    GatewayPaymentFailed,
+    GatewayPaymentSucceeded,
+    TopUpReceived,
+)
 
 log = structlog.get_logger()
 
@@ -49,11 +54,33 @@ async def _known(db: Connection, gateway: str, answer: Answer) -> Verdict:
     return "contradiction"
 
 
+def _of_top_up(gateway: str, payment: Payment, answer: Answer) -> Message:
+    """Whatever came is credit, also where somebody paid twice: each reference is a top-up."""
+    if isinstance(answer, Succeeded):
+        return TopUpReceived(
+            top_up_id=derived_id("top-up", gateway, answer.reference),
+            account_id=payment.account_id,
+            amount=answer.amount,
+            gateway=gateway,
+            gateway_reference=answer.reference,
+            requested_as=payment.payment_id,
+        )
+    return TopUpFailed(
+        top_up_id=payment.payment_id,
+        account_id=payment.account_id,
+        amount=payment.amount,
+        gateway=gateway,
+        reason=answer.reason,
+    )
+
+
 def _message(gateway: str, held: HeldOrder, answer: Answer) -> Message:
     """The answer as a message whose id is its reference: who says it again says the same."""
     payment = held.order.payment
     message: Message
-    if isinstance(answer, Succeeded):
+    if payment.is_top_up:
+        message = _of_top_up(gateway, payment, answer)
+    elif isinstance(answer, Succeeded):
         message = GatewayPaymentSucceeded(
             payment_id=payment.payment_id,
             gateway=gateway,

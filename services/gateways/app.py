@@ -3,7 +3,11 @@
 from services.gateways import worker
 from services.gateways.handlers import HANDLERS
 from services.gateways.settings import settings as own_settings
-from shared.messages.upstream import GatewayPaymentFailed, GatewayPaymentSucceeded
+from shared.messages.upstream import (
+    GatewayPaymentFailed,
+    GatewayPaymentSucceeded,
+    TopUpReceived,
+)
 from shared.service import Service
 from shared.settings import Settings
 
@@ -11,7 +15,7 @@ SERVICE = Service(
     name="gateways",
     package="services.gateways",
     handlers=HANDLERS,
-    also_says=(GatewayPaymentFailed, GatewayPaymentSucceeded),
+    also_says=(GatewayPaymentFailed, GatewayPaymentSucceeded, TopUpReceived),
 )
 
 

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal, TypeAlias
 
+from shared.messages.billing import PaymentRequested
 from shared.messages.model import PaymentMethod
+from shared.messages.upstream import TopUpRequested
 
 DEFAULT_VALIDITY: Final = timedelta(hours=24)
 """How long a payment may be made where nobody said until when (domain 2.2)."""
@@ -24,10 +26,20 @@ class Payment:
     account_id: str
     amount: int
     currency: str
-    method: PaymentMethod
+    method: PaymentMethod | Literal["top_up"]
     gateway: str
     requested_at: datetime
     pay_until: datetime
+
+    @property
+    def is_top_up(self) -> bool:
+        """Whether it is for no order and no invoice: what comes is credit."""
+        return self.method == "top_up"
+
+    @property
+    def asked_by(self) -> str:
+        """The type of the message that asked for it."""
+        return TopUpRequested.type if self.is_top_up else PaymentRequested.type
 
 
 @dataclass(frozen=True, slots=True)

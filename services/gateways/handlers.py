@@ -8,9 +8,10 @@ from services.gateways.adapters import gateway_of
 from services.gateways.domain import DEFAULT_VALIDITY, GatewayOrder, Payment, next_query
 from services.gateways.settings import settings
 from shared.database import Connection
-from shared.messages import Refused, Said
+from shared.messages import Message, Refused, Said
 from shared.messages.billing import PaymentRequested
 from shared.messages.scheduler import TickMinute
+from shared.messages.upstream import TopUpRequested
 from shared.service import Handlers
 
 _AT_ONCE: Final = 500
@@ -19,19 +20,27 @@ _AT_ONCE: Final = 500
 
 async def payment_requested(requests: Sequence[PaymentRequested], db: Connection) -> list[Said]:
     """Have the gateway asked for a page where the payment can be made (domain 2.2)."""
-    first = {request.payment_id: request for request in reversed(requests)}
-    payments = {payment_id: _payment(request) for payment_id, request in first.items()}
+    return await _ask([(request, _payment(request)) for request in requests], db)
+
+
+async def top_up_requested(requests: Sequence[TopUpRequested], db: Connection) -> list[Said]:
+    """Have the gateway asked for a page where credit can be paid in."""
+    return await _ask([(request, _top_up(request)) for request in requests], db)
+
+
+async def _ask(asked: Sequence[tuple[Message, Payment]], db: Connection) -> list[Said]:
+    first = {payment.payment_id: (payment, cause) for cause, payment in reversed(asked)}
     new = await store.append_payments(
-        db, [(payment, first[payment.payment_id].envelope) for payment in payments.values()]
+        db, [(payment, cause.envelope) for payment, cause in first.values()]
     )
     await store.append_orders(
-        db, [_first_order(payments[payment_id]) for payment_id in sorted(new)]
+        db, [_first_order(first[payment_id][0]) for payment_id in sorted(new)]
     )
     known = await store.find_payments(db, list(first))
     return [
-        Refused(request, "id_reused", "the payment had another account or amount")
-        for request in requests
-        if known[request.payment_id] != (request.account_id, request.amount)
+        Refused(cause, "id_reused", "the payment had another account or amount")
+        for cause, payment in asked
+        if known[payment.payment_id] != (payment.account_id, payment.amount)
     ]
 
 
@@ -45,6 +54,19 @@ def _payment(request: PaymentRequested) -> Payment:
         gateway=settings().gateway,
         requested_at=request.time,
         pay_until=request.pay_until or request.time + DEFAULT_VALIDITY,
+    )
+
+
+def _top_up(request: TopUpRequested) -> Payment:
+    return Payment(
+        payment_id=request.top_up_id,
+        account_id=request.account_id,
+        amount=request.amount,
+        currency=request.currency,
+        method="top_up",
+        gateway=settings().gateway,
+        requested_at=request.time,
+        pay_until=request.time + DEFAULT_VALIDITY,
     )
 
 
@@ -64,5 +86,6 @@ async def tick_minute(ticks: Sequence[TickMinute], db: Connection) -> list[Said]
 
 HANDLERS: Handlers = {
     PaymentRequested: payment_requested,
+    TopUpRequested: top_up_requested,
     TickMinute: tick_minute,
 }

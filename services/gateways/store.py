@@ -8,7 +8,6 @@ from typing import Literal
 from services.gateways.domain import Answer, GatewayOrder, Payment, Succeeded
 from shared.database import Connection, Row
 from shared.envelope import Envelope
-from shared.messages.billing import PaymentRequested
 from shared.sql import Statements
 
 sql = Statements("services.gateways")
@@ -106,7 +105,7 @@ async def lock_order(db: Connection, gateway: str, order_id: str) -> HeldOrder |
     cause = Envelope(
         id=row["cause_id"],
         source=row["cause_source"],
-        type=PaymentRequested.type,
+        type=_order(row).payment.asked_by,
         time=row["requested_at"],
         subject=row["account_id"],
         correlation_id=row["correlation_id"],

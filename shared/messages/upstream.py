@@ -228,7 +228,8 @@ class GatewayPaymentFailed(Message):
 
 
 class TopUpReceived(Message):
-    """Money from a gateway or from Sales that becomes credit."""
+    """Money from a gateway or from Sales that becomes credit. `requested_as` is the id of the
+    `top_up.requested` that it answers, where there was one."""
 
     type: ClassVar[str] = "top_up.received"
     source: ClassVar[str] = "/gateway"
@@ -238,6 +239,7 @@ class TopUpReceived(Message):
     amount: PositiveAmount
     gateway: Id
     gateway_reference: Id
+    requested_as: Id | None = None
 
 
 class PocGranted(Message):

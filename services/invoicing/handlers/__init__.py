@@ -27,6 +27,7 @@ from services.invoicing.handlers.payments import (
 )
 from services.invoicing.handlers.reports import usage_recorded
 from services.invoicing.handlers.resources import resource_changed
+from services.invoicing.handlers.usage_reports import usage_report_requested
 from shared.messages.billing import AccountSwitched, InvoicePaymentConfirmed, PaymentFailed
 from shared.messages.invoicing import (
     HoldsDue,
@@ -58,6 +59,7 @@ from shared.messages.upstream import (
     ProductPublished,
     UsageBatchRecorded,
     UsageRecorded,
+    UsageReportRequested,
 )
 from shared.messages.wallet import WalletCredited, WalletDeclined, WalletHeld
 from shared.service import Handlers
@@ -88,6 +90,7 @@ HANDLERS: Handlers = {
     WalletHeld: wallet_answered,
     WalletDeclined: wallet_answered,
     WalletCredited: wallet_credited,
+    UsageReportRequested: usage_report_requested,
     TickDay: tick_day,
     HoldsDue: holds_due,
     InvoicePaymentsDue: invoice_payments_due,

@@ -316,6 +316,21 @@ _MONEY: Final = (
                values ('zalopay', 'taken', 'succeeded', 'planted', 500, now())""",
         ),
     ),
+    Fault(
+        "gateway_top_ups_arrived",
+        "an/zalopay",
+        (
+            """insert into gateways.payment (payment_id, account_id, amount, currency, method,
+                   gateway, requested_at, pay_until, cause_source, cause_id)
+               values ('top-up-lost', 'an', 700, 'VND', 'top_up', 'zalopay', now(),
+                   now() + interval '1 day', 'planted', 'planted')""",
+            """insert into gateways.gateway_order (gateway, order_id, payment_id, attempt)
+               values ('zalopay', 'planted-top-up', 'top-up-lost', 1)""",
+            """insert into gateways.gateway_answer (gateway, gateway_reference, outcome, order_id,
+                   amount, at)
+               values ('zalopay', 'topped', 'succeeded', 'planted-top-up', 700, now())""",
+        ),
+    ),
 )
 
 _ORDERS: Final = (
