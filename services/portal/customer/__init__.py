@@ -1,7 +1,33 @@
-"""The customer's pages."""
+"""The customer's pages; a route with a name goes before one with an id in the same place."""
 
 from starlette.routing import BaseRoute
 
-from services.portal.customer import acts, opening, overview
+from services.portal.customer import (
+    acts,
+    costs,
+    invoices,
+    opening,
+    ordering,
+    orders,
+    overview,
+    papers,
+    payments,
+    resources,
+    usage,
+    wallet,
+)
 
-ROUTES: list[BaseRoute] = [*opening.ROUTES, *overview.ROUTES, *acts.ROUTES]
+ROUTES: list[BaseRoute] = [
+    *opening.ROUTES,
+    *overview.ROUTES,
+    *acts.ROUTES,
+    *ordering.ROUTES,
+    *resources.ROUTES,
+    *orders.ROUTES,
+    *wallet.ROUTES,
+    *payments.ROUTES,
+    *invoices.ROUTES,
+    *papers.ROUTES,
+    *usage.ROUTES,
+    *costs.ROUTES,
+]

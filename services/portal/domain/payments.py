@@ -60,11 +60,13 @@ def of_payment(message: Message) -> Iterator[Fact]:
             }
         case _:
             return
-    payment_id = (
-        message.top_up_id
-        if isinstance(message, TopUpRequested | TopUpReceived | TopUpFailed)
-        else message.payment_id
-    )
+    match message:
+        case TopUpReceived():
+            payment_id = message.requested_as or message.top_up_id
+        case TopUpRequested() | TopUpFailed():
+            payment_id = message.top_up_id
+        case _:
+            payment_id = message.payment_id
     key = {"account_id": message.account_id, "payment_id": payment_id}
     yield (message.account_id, payment_id), key | told
 

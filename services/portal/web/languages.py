@@ -7,7 +7,7 @@ other, so that none can be forgotten, in a file an area, and there is nothing to
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
@@ -58,7 +58,7 @@ class Language:
     """A language and a time zone: how things are said to somebody."""
 
     code: str
-    zone: tzinfo
+    zone: ZoneInfo
 
     @property
     def locale(self) -> Locale:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final, TypeAlias
+from zoneinfo import ZoneInfo
 
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
@@ -28,6 +29,7 @@ from services.portal.web.languages import Language, language_of
 from services.portal.web.portal import Portal
 from shared.database import Connection, connection, transaction
 from shared.outbox import OutboxRow
+from shared.settings import settings
 
 _FORM_BYTES: Final = 256 * 1024
 LANGUAGE: Final = "language"
@@ -64,6 +66,11 @@ class Visit:
         """The account that a customer's page is about."""
         assert self.account is not None
         return self.account
+
+    @property
+    def billing_zone(self) -> ZoneInfo:
+        """The time zone of billing months."""
+        return ZoneInfo(settings().billing_time_zone)
 
     @property
     def is_fragment(self) -> bool:
@@ -111,9 +118,20 @@ class Visit:
         await self.portal.publish(done.rows)
         return done
 
-    async def ask(self, say: Callable[[Connection], Awaitable[list[OutboxRow]]]) -> None:
-        """Say something that is nobody's act, such as a question for a price."""
+    async def ask(
+        self,
+        say: Callable[[Connection], Awaitable[list[OutboxRow]]],
+        *,
+        limit: tuple[str, int],
+    ) -> None:
+        """Say something that is nobody's act, such as a question for a price.
+
+        Args:
+            say: says it, in a transaction.
+            limit: as what it counts, and how often that may be in a minute.
+        """
         async with transaction(self.portal.connections) as db:
+            await self.limit(db, *limit)
             rows = await say(db)
         await self.portal.publish(rows)
 
@@ -257,7 +275,7 @@ async def log_in(
 ) -> None:
     """Begin a login, under a secret that nobody had before it."""
     secret = secrets.token_urlsafe(32)
-    settings = visit.portal.settings
+    own = visit.portal.settings
     new = NewSession(
         session=Session(
             session_hash=hash_of(secret),
@@ -270,12 +288,12 @@ async def log_in(
         ),
         email=email,
         at=visit.at,
-        idle=timedelta(seconds=settings.session_idle_s),
-        at_most=timedelta(seconds=settings.session_at_most_s),
+        idle=timedelta(seconds=own.session_idle_s),
+        at_most=timedelta(seconds=own.session_at_most_s),
     )
     async with transaction(visit.portal.connections) as db:
         await sessions.append_session(db, new)
-    keep(visit.portal, response, cookie_name(visit.portal), secret, settings.session_at_most_s)
+    keep(visit.portal, response, cookie_name(visit.portal), secret, own.session_at_most_s)
 
 
 def keep(portal: Portal, response: Response, name: str, value: str, seconds: int) -> None:
