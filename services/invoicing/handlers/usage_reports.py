@@ -75,7 +75,6 @@ async def _derived(
                     start=due.start(zone),
                     end=until,
                     corrections_of=str(due),
-                    name=str(due),
                     period=str(due),
                 ),
                 BillingMonth.containing(until, zone).year,

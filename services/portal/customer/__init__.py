@@ -26,8 +26,8 @@ ROUTES: list[BaseRoute] = [
     *orders.ROUTES,
     *wallet.ROUTES,
     *payments.ROUTES,
-    *invoices.ROUTES,
     *papers.ROUTES,
+    *invoices.ROUTES,
     *usage.ROUTES,
     *costs.ROUTES,
 ]

@@ -16,7 +16,6 @@ from starlette.types import Scope
 
 from services.portal.api.app import api
 from services.portal.customer import ROUTES as CUSTOMER
-from services.portal.customer.papers import ROUTES as PAPERS
 from services.portal.programs import ROUTES as PROGRAMS
 from services.portal.support import ROUTES as SUPPORT
 from services.portal.web import following, login, recipients
@@ -33,7 +32,6 @@ _KEPT: Final = "public, max-age=31536000, immutable"
 AREAS: Final[tuple[list[BaseRoute], ...]] = (
     [*login.ROUTES],
     [*following.ROUTES],
-    [*PAPERS],
     [*CUSTOMER],
     [*recipients.ROUTES],
     [*PROGRAMS],

@@ -35,7 +35,6 @@ async def agree(visit: Visit) -> Response:
         return _page(visit)
 
     async def say(db: Connection) -> list[OutboxRow]:
-        await visit.limit(db, f"agree {address_of(visit.request)}", _A_MINUTE)
         message = NotificationRecipientConfirmed(token=token)
         envelope = Envelope(
             id=derived_id("agreed", token, visit.at.isoformat()),
@@ -45,7 +44,7 @@ async def agree(visit: Visit) -> Response:
         )
         return await outbox.append(db, [Parcel.of(message.within(envelope))], lease_s=_LEASE_S)
 
-    await visit.ask(say)
+    await visit.ask(say, limit=(f"agree {address_of(visit.request)}", _A_MINUTE))
     return RedirectResponse(f"/recipients/{token}?agreed=1", 303)
 
 
