@@ -4,6 +4,8 @@ import asyncio
 from datetime import timedelta
 from typing import Final
 
+import httpx
+
 from services.portal.settings import PortalSettings
 from services.portal.store import api_keys, saving, sessions, webhooks
 from services.portal.web.app import portal_app
@@ -11,6 +13,7 @@ from services.portal.web.feed import Feed
 from services.portal.web.portal import Portal, now
 from services.portal.webhooks.errands import Errands
 from services.portal.webhooks.sending import sender
+from services.portal.web.provider import Attempts, Provider
 from shared import http, worker
 from shared.database import PassingTrouble, Pool, pool, transaction
 from shared.lifetime import beside, until_migrated
@@ -23,6 +26,8 @@ _POOL: Final = 10
 _TIDY_S: Final = 600
 _ANSWERS: Final = timedelta(days=30)
 """How long programs are answered the same: their acts stay the same acts for ever."""
+_PROVIDER_S: Final = 10
+"""How long the OpenID Connect provider may take to answer."""
 
 
 class Worker:
@@ -60,11 +65,19 @@ class Worker:
         own = self._own
         async with (
             pool(url, self._service.name, size=_POOL) as connections,
+            httpx.AsyncClient(timeout=_PROVIDER_S) as client,
             sender(answer_s=own.webhook_answer_s, anywhere=own.webhooks_anywhere) as sending,
         ):
             self._feed = feed = Feed(connections, own.poll_s)
             self._errands = Errands(connections, sending, own)
-            portal = Portal(connections, own, feed, self._hearing.hand_over)
+            portal = Portal(
+                connections,
+                own,
+                feed,
+                Provider(own, client),
+                Attempts(own),
+                self._hearing.hand_over,
+            )
             if self._stopping.is_set():
                 return
             async with (

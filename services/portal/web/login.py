@@ -3,12 +3,14 @@
 import secrets
 from typing import Final
 
+import structlog
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from services.portal.store import accounts, sessions
 from services.portal.web.pages import render
+from services.portal.web.provider import ATTEMPT_S, Attempt, LoginRefused
 from services.portal.web.visits import (
     ANONYMOUS,
     LANGUAGE,
@@ -23,9 +25,12 @@ from services.portal.web.visits import (
 )
 from shared.database import transaction
 
+log = structlog.get_logger()
+
 ROLES: Final = ("customer", "support", "operator")
 _KEPT_S: Final = 365 * 24 * 3_600
 _FORM_S: Final = 3_600
+_ATTEMPT: Final = "login-attempt"
 
 
 async def login(visit: Visit) -> Response:
@@ -63,6 +68,54 @@ async def log_in_for_development(visit: Visit) -> Response:
         email=subject if "@" in subject else None,
     )
     return answer
+
+
+async def log_in_at_provider(visit: Visit) -> Response:
+    """Send the browser to the provider. A link and not a form: forms may only lead to ourselves."""
+    if visit.portal.settings.issuer is None:
+        raise HTTPException(404)
+    await _limited(visit)
+    attempt = Attempt.new()
+    try:
+        answer = RedirectResponse(await visit.portal.provider.address(attempt), 303)
+    except LoginRefused as refused:
+        return _refused(visit, refused)
+    keep(visit.portal, answer, _ATTEMPT, visit.portal.attempts.written(attempt), ATTEMPT_S)
+    return answer
+
+
+async def come_back(visit: Visit) -> Response:
+    """Log in whom the provider says that it is."""
+    if visit.portal.settings.issuer is None:
+        raise HTTPException(404)
+    await _limited(visit)
+    attempt = visit.portal.attempts.read(visit.request.cookies.get(_ATTEMPT, ""))
+    given = visit.asked("state")
+    if attempt is None or not secrets.compare_digest(attempt.state.encode(), given.encode()):
+        raise HTTPException(403)
+    try:
+        person = await visit.portal.provider.person(visit.asked("code"), attempt)
+    except LoginRefused as refused:
+        return _refused(visit, refused)
+    async with visit.reading() as db:
+        opened = await sessions.find_opened(db, person.subject)
+    answer = RedirectResponse("/", 303)
+    await log_in(
+        visit,
+        answer,
+        subject=person.subject,
+        name=person.name,
+        roles=[role for role in person.roles if role in ROLES] or ["customer"],
+        account_ids=list(dict.fromkeys([*person.account_ids, *opened])),
+        email=person.email,
+    )
+    answer.delete_cookie(_ATTEMPT, path="/", secure=visit.portal.settings.secure)
+    return answer
+
+
+def _refused(visit: Visit, refused: LoginRefused) -> Response:
+    log.warning("login refused", reason=str(refused))
+    return render(visit, "login/refused.html", status=502)
 
 
 async def _limited(visit: Visit) -> None:
@@ -114,6 +167,8 @@ ROUTES = [
     Route("/", for_everybody(home)),
     Route("/login", for_everybody(login)),
     Route("/login/development", for_everybody(log_in_for_development), methods=["POST"]),
+    Route("/login/provider", for_everybody(log_in_at_provider)),
+    Route("/login/back", for_everybody(come_back)),
     Route("/logout", for_everybody(logout), methods=["POST"]),
     Route("/preferences", for_everybody(choose), methods=["POST"]),
 ]

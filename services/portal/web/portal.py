@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from services.portal.settings import PortalSettings
 from services.portal.web.feed import Feed
+from services.portal.web.provider import Attempts, Provider
 from shared.database import Pool
 from shared.outbox import OutboxRow
 
@@ -26,5 +27,7 @@ class Portal:
     connections: Pool
     settings: PortalSettings
     feed: Feed
+    provider: Provider
+    attempts: Attempts
     publish: Callable[[Sequence[OutboxRow]], Awaitable[None]] = later
     clock: Callable[[], datetime] = now

@@ -13,6 +13,7 @@ from services.portal.settings import PortalSettings
 from services.portal.web.app import portal_app
 from services.portal.web.feed import Feed
 from services.portal.web.portal import Portal
+from services.portal.web.provider import Attempts, Provider
 from shared.database import Pool, pool, transaction
 from shared.messages import Message
 from shared.wire import parse
@@ -30,10 +31,19 @@ class Office:
         self.settings = PortalSettings(development_login=True, poll_s=0.02, quote_wait_s=0.2)
         self.feed = Feed(connections, self.settings.poll_s)
         self._closing = closing
+        self.http = httpx.AsyncClient()
+        """By which the provider is asked."""
 
     def portal(self) -> Portal:
         """What the pages have at hand."""
-        return Portal(self.connections, self.settings, self.feed, clock=lambda: self.now)
+        return Portal(
+            self.connections,
+            self.settings,
+            self.feed,
+            Provider(self.settings, self.http),
+            Attempts(self.settings),
+            clock=lambda: self.now,
+        )
 
     async def hear(self, *messages: Message) -> None:
         """Have a group of messages handled, in a transaction."""
