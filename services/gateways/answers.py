@@ -58,7 +58,7 @@ def _of_top_up(gateway: str, payment: Payment, answer: Answer) -> Message:
     """Whatever came is credit, also where somebody paid twice: each reference is a top-up."""
     if isinstance(answer, Succeeded):
         return TopUpReceived(
-            top_up_id=derived_id("top-up", gateway, answer.reference),
+            top_up_id=derived_id("gateway-top-up", gateway, answer.reference),
             account_id=payment.account_id,
             amount=answer.amount,
             gateway=gateway,

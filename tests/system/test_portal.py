@@ -1,4 +1,4 @@
-"""The User Portal in a real browser, against real workers: what a customer does, and sees happen."""
+"""The portal in a real browser, against real workers: what a customer does, and sees happen."""
 
 import json
 import socket

@@ -1,6 +1,7 @@
 """The wallet: what is in it, topping it up, and its history."""
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
@@ -20,6 +21,7 @@ from shared.money import Currency, currency
 _COLUMNS = ("at", "kind", "amount", "balance", "held", "available", "reason", "reference")
 _KINDS = ("credit", "poc")
 _LARGEST = 10**12
+_TYPED = re.compile(r"[0-9]{1,15}(\.[0-9]{1,3})?", re.ASCII)
 
 
 async def show(visit: Visit) -> Response:
@@ -62,7 +64,7 @@ async def table(visit: Visit) -> Response:
 
 async def top_up(visit: Visit) -> Response:
     """Ask a gateway to take money that becomes credit."""
-    amount = _amount(visit.text("amount"), currency(visit.mine.currency))
+    amount = amount_of(visit.text("amount"), currency(visit.mine.currency))
     if not 0 < amount <= _LARGEST or not visit.text("key"):
         raise HTTPException(422)
     top_up_id = id_of("top-up", visit.login.subject, visit.text("key"))
@@ -76,7 +78,7 @@ async def top_up(visit: Visit) -> Response:
     return RedirectResponse(path_of(visit, f"/acts/{done.act_id}"), 303)
 
 
-def _amount(text: str, of: Currency) -> int:
+def amount_of(text: str, of: Currency) -> int:
     """Smallest units of what somebody typed: `500,000`, `500.000` for dong; `12.50` for dollars.
 
     0 where it is no amount.
@@ -84,10 +86,7 @@ def _amount(text: str, of: Currency) -> int:
     plain = text.replace(" ", "").replace(",", "")
     if of.digits == 0:
         plain = plain.replace(".", "")
-    try:
-        return of.round(Decimal(plain)) if plain else 0
-    except (InvalidOperation, ValueError):
-        return 0
+    return of.round(Decimal(plain)) if _TYPED.fullmatch(plain) else 0
 
 
 ROUTES = [
