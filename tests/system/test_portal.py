@@ -22,9 +22,9 @@ from tests.builders import said
 from tests.system.house import House
 from tests.system.shop import assert_audit_is_clean, catalogue, customer, order, server
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(400)
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
-_PATIENCE_MS = 30_000
+_PATIENCE_MS = 60_000
 _DESK: ViewportSize = {"width": 1200, "height": 850}
 _PHONE: ViewportSize = {"width": 390, "height": 844}
 _PAGES = (
@@ -141,7 +141,7 @@ async def test_a_customer_pays_the_months_invoice_on_pages_that_everybody_can_us
         for path in (*_PAGES, f"/resources/{invoice}", f"/resources/{invoice}/resize"):
             await page.set_viewport_size(_DESK if scheme == "light" else _PHONE)
             await page.goto(root + path)
-            if path.endswith(("/new", "/resize", "/match")):
+            if path.endswith(("/new", "/resize")):
                 await expect(page.locator("#price")).not_to_contain_text("Asking")
             results = await Axe().run(page)
             if results.violations_count:
