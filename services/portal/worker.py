@@ -11,9 +11,9 @@ from services.portal.store import api_keys, saving, sessions, webhooks
 from services.portal.web.app import portal_app
 from services.portal.web.feed import Feed
 from services.portal.web.portal import Portal, now
+from services.portal.web.provider import Attempts, Provider
 from services.portal.webhooks.errands import Errands
 from services.portal.webhooks.sending import sender
-from services.portal.web.provider import Attempts, Provider
 from shared import http, worker
 from shared.database import PassingTrouble, Pool, pool, transaction
 from shared.lifetime import beside, until_migrated

@@ -23,7 +23,7 @@ from shared.messages.billing import QuoteGiven
 
 _LOOK_S: Final = 0.05
 _QUOTES_A_MINUTE: Final = 240
-_OFFERED: Final = ("resize", "renew", "recover", "delete")
+_OFFERED: Final = ("resize", "renew", "recover", "delete", "stop_poc")
 
 
 async def create(visit: Visit) -> Response:

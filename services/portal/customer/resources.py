@@ -73,6 +73,7 @@ async def show(visit: Visit) -> Response:
                 user_type=row["user_type"],
                 account_type=visit.mine.user_type,
                 allowed=product.actions if product else (),
+                on_trial=row["poc"] == "running",
             ),
             "orders": ordered,
             "invoices": invoiced,

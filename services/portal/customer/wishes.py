@@ -17,7 +17,17 @@ TERMS: Final = (30, 60, 90, 180, 360)
 """Days that a form offers: a month of a term is 30 (domain 6)."""
 MONTHS: Final = (1, 3, 6, 12, 24, 36)
 METHODS: Final = ("credit", "gateway", "top_up_and_pay", "on_behalf")
-ACTIONS: Final = ("create", "resize", "renew", "recover", "delete", "stop", "start", "reboot")
+ACTIONS: Final = (
+    "create",
+    "resize",
+    "renew",
+    "recover",
+    "delete",
+    "stop",
+    "start",
+    "reboot",
+    "stop_poc",
+)
 _QUANTITY: Final = "quantity."
 
 

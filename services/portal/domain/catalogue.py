@@ -19,6 +19,7 @@ def of_product(message: Message) -> Iterator[Fact]:
                 "published_at": message.time,
                 "name": message.name,
                 "refundable": message.refundable,
+                "use_priced": message.is_use_priced,
                 "expiry_policy": message.expiry_policy,
                 "trash_days": message.trash_days,
                 "actions": list(message.actions),

@@ -34,6 +34,7 @@ def of_resource(message: Message) -> Iterator[Fact]:
                 "at": message.at,
                 "starts_at": message.starts_at,
                 "ends_at": message.ends_at,
+                "poc": message.poc,
             },
         )
 

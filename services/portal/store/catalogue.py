@@ -22,7 +22,8 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A product with its policy and what it is made of, as in force."""
+    """A product with its policy and what it is made of, as in force. What is `use_priced` is
+    ordered without a term, and credit is held for it (domain 8)."""
 
     product: str
     name: str
@@ -30,6 +31,7 @@ class Product:
     refundable: bool
     expiry_policy: str
     trash_days: int
+    use_priced: bool
     parts: list[Part] = field(default_factory=list)
 
 
@@ -48,6 +50,7 @@ async def find_products(
             refundable=row["refundable"],
             expiry_policy=row["expiry_policy"],
             trash_days=row["trash_days"],
+            use_priced=row["use_priced"],
             parts=parts[row["product"]],
         )
         for row in await db.fetch(sql.find_products, at, product)

@@ -1,7 +1,8 @@
 -- name: find_products
 -- Products as in force at a time, or one of them, by name.
 select * from (
-    select distinct on (product) product, name, actions, refundable, expiry_policy, trash_days
+    select distinct on (product) product, name, actions, refundable, expiry_policy, trash_days,
+           use_priced
     from product
     where effective_from <= $1 and ($2::text is null or product = $2)
     order by product, effective_from desc

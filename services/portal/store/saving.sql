@@ -44,16 +44,17 @@ on conflict do nothing;
 -- name: save_products
 -- Products' policies, each from a date on; the latest publication for a date counts.
 insert into product as p (product, effective_from, published_at, name, refundable, expiry_policy,
-                          trash_days, actions, meters)
+                          trash_days, actions, meters, use_priced)
 select product, effective_from, published_at, name, refundable, expiry_policy, trash_days,
-       array(select jsonb_array_elements_text(actions)), meters
+       array(select jsonb_array_elements_text(actions)), meters, use_priced
 from jsonb_to_recordset($1::jsonb) as t (
     product text, effective_from timestamptz, published_at timestamptz, name text,
-    refundable boolean, expiry_policy text, trash_days integer, actions jsonb, meters jsonb)
+    refundable boolean, expiry_policy text, trash_days integer, actions jsonb, meters jsonb,
+    use_priced boolean)
 on conflict (product, effective_from) do update set
     published_at = excluded.published_at, name = excluded.name, refundable = excluded.refundable,
     expiry_policy = excluded.expiry_policy, trash_days = excluded.trash_days,
-    actions = excluded.actions, meters = excluded.meters
+    actions = excluded.actions, meters = excluded.meters, use_priced = excluded.use_priced
 where excluded.published_at > p.published_at;
 
 -- name: save_prices
@@ -143,18 +144,18 @@ on conflict (account_id, payment_id) do update set
 -- name: save_resources
 -- Resources as of their newest event.
 insert into resource as r (account_id, resource_id, version, product, name, user_type, state,
-                           because_of, components, at, starts_at, ends_at)
+                           because_of, components, at, starts_at, ends_at, poc)
 select account_id, resource_id, version, product, name, user_type, state, because_of, components, at,
-       starts_at, ends_at
+       starts_at, ends_at, poc
 from jsonb_to_recordset($1::jsonb) as t (
     account_id text, resource_id text, version bigint, product text, name text, user_type text,
     state text, because_of text, components jsonb, at timestamptz, starts_at timestamptz,
-    ends_at timestamptz)
+    ends_at timestamptz, poc text)
 on conflict (account_id, resource_id) do update set
     version = excluded.version, product = excluded.product, name = excluded.name,
     user_type = excluded.user_type, state = excluded.state, because_of = excluded.because_of,
     components = excluded.components, at = excluded.at, starts_at = excluded.starts_at,
-    ends_at = excluded.ends_at
+    ends_at = excluded.ends_at, poc = excluded.poc
 where excluded.version > r.version;
 
 -- name: save_auto_renewals
