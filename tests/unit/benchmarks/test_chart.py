@@ -19,8 +19,10 @@ def _committed() -> dict[str, Any]:
     return result
 
 
-def test_the_committed_run_has_every_benchmark(committed: dict[str, Any]) -> None:
-    assert BENCHMARKS.keys() <= committed.keys()
+def test_the_committed_run_is_of_these_benchmarks(committed: dict[str, Any]) -> None:
+    parts = committed.keys() - {"python", "cores"}
+    assert parts
+    assert parts <= BENCHMARKS.keys()
 
 
 def test_the_committed_picture_is_that_of_the_committed_run(committed: dict[str, Any]) -> None:
