@@ -17,8 +17,8 @@ from shared.messages.provisioning import ResourceProvisioned
 from shared.messages.scheduler import TickMonth
 from shared.messages.upstream import AccountSwitchRequested
 from shared.periods import BillingMonth
-from tests.browsers import browser
 from tests.builders import said
+from tests.system.browsers import chromium
 from tests.system.house import House
 from tests.system.shop import assert_audit_is_clean, catalogue, customer, order, server
 
@@ -65,8 +65,8 @@ async def site(house: House) -> str:
 async def page(site: str) -> AsyncIterator[Page]:
     """A page of a browser that tells of every error in it."""
     wrong: list[str] = []
-    async with browser() as chromium:
-        opened = await chromium.new_page(locale="en-GB", base_url=site)
+    async with chromium() as browser:
+        opened = await browser.new_page(locale="en-GB", base_url=site)
         opened.set_default_timeout(_PATIENCE_MS)
         expect.set_options(timeout=_PATIENCE_MS)
         opened.on("pageerror", lambda error: wrong.append(str(error)))
