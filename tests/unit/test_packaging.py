@@ -41,9 +41,12 @@ def test_the_wheel_holds_services_and_shared_and_nothing_else(in_wheel: set[str]
     assert {top for top in tops if not top.endswith(".dist-info")} == {"services", "shared"}
 
 
-def test_the_wheel_holds_every_module_and_every_statement(in_wheel: set[str]) -> None:
+def test_the_wheel_holds_every_module_every_statement_and_every_page(in_wheel: set[str]) -> None:
     assert _files(".sql") <= in_wheel
     assert _files(".py") <= in_wheel
+    for pages in (".html", ".toml", ".css", ".js", ".svg"):
+        assert _files(pages), f"there are pages, and {pages} is a part of them"
+        assert _files(pages) <= in_wheel
     assert "shared/schema/0001_messaging.sql" in in_wheel
 
 
