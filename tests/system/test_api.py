@@ -138,9 +138,10 @@ async def test_the_walk_ends_as_the_document_says(house: House, customer: Custom
         if "/resources/" in command:
             await house.wait_until_idle()
         answers.append(await customer.run(command))
-    account, wallets, quote, order, resource, invoices = answers
+    account, wallets, products, quote, order, resource, invoices = answers
     assert account["account_id"] == customer.account_id
     assert [one["available"] for one in wallets["items"]] == [500_000]
+    assert "small" in [price["sku"] for price in products["items"][0]["prices"]]
     assert (quote["to_pay"], quote["reason"]) == (180_000, None)
     assert (order["state"], order["amount"]) == ("done", 180_000)
     assert (resource["state"], resource["name"]) == ("active", "web")

@@ -18,6 +18,7 @@ from shared.messages.model import (
     Model,
     PaymentMethod,
     Period,
+    PlainDecimal,
     Time,
     UserType,
     WalletKind,
@@ -63,6 +64,34 @@ class AccountShown(Model):
     user_type: UserType
     registered_at: Time | None
     overdue_since: Time | None
+
+
+class PriceShown(Model):
+    """What a SKU costs: `per` 30d is for 43,200 minutes, with VAT or without as its product is."""
+
+    sku: Id
+    unit_price: PlainDecimal
+    currency: CurrencyCode
+    per: Literal["30d", "unit", "unit_hour"]
+    effective_from: Time
+
+
+class ProductShown(Model):
+    """What is sold: what can be done with it, and its prices in the account's currency now."""
+
+    product: Id
+    name: str
+    actions: tuple[Action, ...]
+    refundable: bool
+    expiry_policy: Literal["trash", "grace"]
+    trash_days: int
+    prices: tuple[PriceShown, ...]
+
+
+class Products(Model):
+    """What is sold now."""
+
+    items: tuple[ProductShown, ...]
 
 
 class WalletShown(Model):

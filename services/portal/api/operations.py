@@ -32,6 +32,7 @@ from services.portal.api.models import (
     OrderShown,
     PageOf,
     PaymentShown,
+    Products,
     QuoteShown,
     ResourceShown,
     Secret,
@@ -51,6 +52,13 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         path=_ACCOUNT,
         answer=AccountShown,
         reads=reading.get_account,
+    ),
+    Operation(
+        name="list_products",
+        method="GET",
+        path=f"{_ACCOUNT}/products",
+        answer=Products,
+        reads=reading.list_products,
     ),
     Operation(
         name="list_wallets",

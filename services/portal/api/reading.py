@@ -26,6 +26,9 @@ from services.portal.api.models import (
     OrderShown,
     PageOf,
     PaymentShown,
+    PriceShown,
+    Products,
+    ProductShown,
     ResourceShown,
     Wallets,
     WalletShown,
@@ -46,6 +49,26 @@ async def get_account(call: Call) -> AccountShown:
         found = await accounts.find_account(db, call.account_id)
     account = found or Account.just_opened(call.account_id)
     return AccountShown(**{name: getattr(account, name) for name in AccountShown.model_fields})
+
+
+async def list_products(call: Call) -> Products:
+    """What is sold now, and what it costs in the account's currency before discounts and coupons.
+
+    What an order comes to is asked by a quote.
+    """
+    async with call.reading() as db:
+        account = await accounts.find_account(db, call.account_id)
+        currency = account.currency if account else "VND"
+        products = await listings.list_rows(db, "list_products", call.at)
+        prices = await listings.list_rows(db, "list_prices", call.at, currency)
+    of_product: dict[str, list[PriceShown]] = {}
+    for price in prices:
+        of_product.setdefault(price["product"], []).append(shown(PriceShown, price))
+    return Products(
+        items=tuple(
+            shown(ProductShown, one, prices=of_product.get(one["product"], [])) for one in products
+        )
+    )
 
 
 async def list_wallets(call: Call) -> Wallets:

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from services.portal import metrics
 from services.portal.api.bodies import Body
 from services.portal.api.calls import Call, Doing, Operation
 from services.portal.api.keys import is_token
@@ -46,6 +47,7 @@ def route_of(portal: Portal, operation: Operation) -> Route:
             response = await _served(portal, operation, request, key)
         except Refusal as refusal:
             response = refusal.response()
+        metrics.CALLS.labels(operation.name, response.status_code).inc()
         response.headers.update(headers)
         return response
 

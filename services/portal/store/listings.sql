@@ -4,8 +4,9 @@ select event_id as entry_id, wallet, kind, amount, balance, held, available, rea
        coalesce(position, -1) as place
 from wallet_entry
 where account_id = $1 and wallet = $2
-  and ($3::timestamptz is null or at >= $3) and ($4::timestamptz is null or at < $4)
-  and ($5::timestamptz is null or (at, coalesce(position, -1), event_id) < ($5, $6::bigint, $7::text))
+  and at >= coalesce($3::timestamptz, '-infinity') and at < coalesce($4::timestamptz, 'infinity')
+  and (at, coalesce(position, -1), event_id)
+    < (coalesce($5::timestamptz, 'infinity'), coalesce($6::bigint, 0), coalesce($7::text, ''))
 order by at desc, coalesce(position, -1) desc, event_id desc
 limit $8;
 
@@ -15,7 +16,7 @@ select r.*, a.months as auto_renew_months
 from resource r left join auto_renewal a using (account_id, resource_id)
 where r.account_id = $1
   and ($2::text is null or r.state = $2) and ($3::text is null or r.product = $3)
-  and ($4::text is null or r.resource_id > $4)
+  and r.resource_id > coalesce($4::text, '')
 order by r.resource_id
 limit $5;
 
@@ -28,8 +29,9 @@ with found as (
 )
 select * from found
 where ($2::text is null or state = $2) and ($3::text is null or action = $3)
-  and ($4::timestamptz is null or first_at >= $4) and ($5::timestamptz is null or first_at < $5)
-  and ($6::timestamptz is null or (first_at, order_id) < ($6, $7::text))
+  and first_at >= coalesce($4::timestamptz, '-infinity')
+  and first_at < coalesce($5::timestamptz, 'infinity')
+  and (first_at, order_id) < (coalesce($6::timestamptz, 'infinity'), coalesce($7::text, ''))
 order by first_at desc, order_id desc
 limit $8;
 
@@ -54,8 +56,9 @@ with found as (
 select * from found
 where ($2::text is null or state = $2) and ($3::text is null or order_id = $3)
   and ($4::text is null or invoice_id = $4)
-  and ($5::timestamptz is null or first_at >= $5) and ($6::timestamptz is null or first_at < $6)
-  and ($7::timestamptz is null or (first_at, payment_id) < ($7, $8::text))
+  and first_at >= coalesce($5::timestamptz, '-infinity')
+  and first_at < coalesce($6::timestamptz, 'infinity')
+  and (first_at, payment_id) < (coalesce($7::timestamptz, 'infinity'), coalesce($8::text, ''))
 order by first_at desc, payment_id desc
 limit $9;
 
@@ -71,8 +74,9 @@ from invoice_state i
 where i.account_id = $1
   and ($2::text is null or i.status = $2) and ($3::text is null or i.resource_id = $3)
   and ($4::text is null or i.period = $4)
-  and ($5::timestamptz is null or i.issued_at >= $5) and ($6::timestamptz is null or i.issued_at < $6)
-  and ($7::timestamptz is null or (i.issued_at, i.invoice_id) < ($7, $8::text))
+  and i.issued_at >= coalesce($5::timestamptz, '-infinity')
+  and i.issued_at < coalesce($6::timestamptz, 'infinity')
+  and (i.issued_at, i.invoice_id) < (coalesce($7::timestamptz, 'infinity'), coalesce($8::text, ''))
 order by i.issued_at desc, i.invoice_id desc
 limit $9;
 
@@ -99,3 +103,17 @@ select given from quote where account_id = $1 and quote_id = $2;
 -- name: find_usage_report
 -- What was used in a month, by the latest answer.
 select request_id, until, given from usage_report where account_id = $1 and period = $2;
+
+-- name: list_products
+-- What is sold at a time, each by its policy in force.
+select distinct on (product) product, name, refundable, expiry_policy, trash_days, actions
+from product where effective_from <= $1
+order by product, effective_from desc
+limit 1000;
+
+-- name: list_prices
+-- What is paid for it in a currency, each by its price in force.
+select distinct on (product, sku) product, sku, unit_price, currency, per, effective_from
+from price where effective_from <= $1 and currency = $2
+order by product, sku, effective_from desc
+limit 10000;

@@ -168,7 +168,7 @@ left join webhook_attempt a
    = (d.account_id, d.endpoint_id, d.event_id, d.attempts)
 where d.account_id = $1 and d.endpoint_id = $2
   and ($3::text is null or d.state = $3) and ($4::text is null or d.type = $4)
-  and ($5::timestamptz is null or (d.created_at, d.event_id) < ($5, $6::text))
+  and (d.created_at, d.event_id) < (coalesce($5::timestamptz, 'infinity'), coalesce($6::text, ''))
 order by d.created_at desc, d.event_id desc
 limit $7;
 

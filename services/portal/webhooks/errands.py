@@ -12,6 +12,7 @@ from typing import Final
 
 import structlog
 
+from services.portal import metrics
 from services.portal.domain.webhooks import pause_s
 from services.portal.settings import PortalSettings
 from services.portal.store import webhooks as store
@@ -99,6 +100,8 @@ class Errands:
             log.exception("webhook not sent", endpoint_id=errand.endpoint_id)
             tried = Tried(0, error=type(error).__name__)
         passing("sent")
+        outcome = "arrived" if tried.arrived else "refused" if tried.status else "no_answer"
+        metrics.WEBHOOKS.labels(outcome).inc()
         try:
             async with transaction(self._connections) as db:
                 await self._conclude(db, errand, tried)

@@ -545,4 +545,33 @@ _NOTICES: Final = (
     ),
 )
 
-FAULTS: Final = (*_MONEY, *_ORDERS, *_INVOICES, *_USAGE, *_POC, *_NOTICES)
+_PORTAL: Final = (
+    Fault(
+        "placed_orders_arrive",
+        "planted",
+        (
+            """insert into portal.act (act_id, idempotency, actor, role, account_id, kind,
+                   message_id, correlation_id, details, at)
+               values ('planted', 'k', 'key:1', 'program', 'an', 'order_create', 'planted',
+                   'ord-planted', '{}', now() - interval '1 day')""",
+        ),
+        "billing has no order ord-planted",
+    ),
+    Fault(
+        "webhooks_move_on",
+        "we-1/evt_1",
+        (
+            """insert into portal.webhook_endpoint (account_id, endpoint_id, url, description,
+                   event_types, secret, created_by, created_at)
+               values ('an', 'we-1', 'https://example.com', '', '{}', repeat('s', 40), 'an',
+                   now())""",
+            """insert into portal.webhook_delivery (account_id, endpoint_id, event_id, type, body,
+                   due_at, give_up_at)
+               values ('an', 'we-1', 'evt_1', 'invoice.paid', '{}', now() - interval '1 day',
+                   now() + interval '1 day')""",
+        ),
+        "due since",
+    ),
+)
+
+FAULTS: Final = (*_MONEY, *_ORDERS, *_INVOICES, *_USAGE, *_POC, *_NOTICES, *_PORTAL)

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from decimal import Decimal
 
 import pytest
 
@@ -15,6 +16,7 @@ from shared.messages.gateways import PaymentLinkReady
 from shared.messages.upstream import (
     InvoicePaymentRequested,
     OrderPlaced,
+    PricePublished,
     QuoteRequested,
     ResourceAutoRenewSet,
     TopUpRequested,
@@ -23,6 +25,7 @@ from tests.builders import NOON, said
 from tests.integration.portal.conftest import Office
 from tests.integration.portal.lives import life_of, registered
 from tests.integration.portal.programs import program
+from tests.system.shop import catalogue
 
 SERVER = {
     "item_id": "web-1",
@@ -68,6 +71,28 @@ async def test_a_program_reads_all_that_the_account_has(office: Office) -> None:
     assert b"2026A-ord-an" in ubl.content
     report = await mine.get("/usage-reports/2026-11")
     assert report["gross"] == 1_100
+
+
+async def test_a_program_reads_what_is_sold_now_and_what_it_costs(office: Office) -> None:
+    later = [
+        one.model_copy(
+            update={"unit_price": Decimal(95_000), "effective_from": office.later(days=9)}
+        )
+        for one in catalogue()
+        if isinstance(one, PricePublished) and one.sku == "image"
+    ]
+    office.now = NOON
+    await office.hear(registered("an"), *catalogue(), *(said(one) for one in later))
+    mine = await program(office, "an", "read")
+    (product,) = (await mine.get("/products"))["items"]
+    assert (product["product"], product["expiry_policy"]) == ("vserver", "grace")
+    assert "resize" in product["actions"]
+    prices = {one["sku"]: one["unit_price"] for one in product["prices"]}
+    assert prices == {"broken": "50000", "disk": "35000", "image": "90000"}
+    office.later(days=10)
+    (product,) = (await mine.get("/products"))["items"]
+    prices = {one["sku"]: one["unit_price"] for one in product["prices"]}
+    assert prices["image"] == "95000"
 
 
 async def test_filters_leave_out_what_is_not_asked_for(office: Office) -> None:

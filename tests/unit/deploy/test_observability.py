@@ -14,6 +14,7 @@ from prometheus_client.metrics import MetricWrapperBase
 import services.cli.watch  # what it counts is registered when it is imported
 import services.gateways.metrics
 import services.notifications.metrics
+import services.portal.metrics
 import shared.metrics
 from services.registry import SERVICES
 from tests.unit.deploy.promtool import find_promtool
@@ -24,6 +25,7 @@ COUNTED = (
     services.cli.watch,
     services.gateways.metrics,
     services.notifications.metrics,
+    services.portal.metrics,
     shared.metrics,
 )
 _ENDINGS = ("", "_total", "_bucket", "_sum", "_count")
