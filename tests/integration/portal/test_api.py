@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -74,15 +75,15 @@ async def test_a_program_reads_all_that_the_account_has(office: Office) -> None:
 
 
 async def test_a_program_reads_what_is_sold_now_and_what_it_costs(office: Office) -> None:
-    later = [
-        one.model_copy(
-            update={"unit_price": Decimal(95_000), "effective_from": office.later(days=9)}
-        )
-        for one in catalogue()
-        if isinstance(one, PricePublished) and one.sku == "image"
-    ]
-    office.now = NOON
-    await office.hear(registered("an"), *catalogue(), *(said(one) for one in later))
+    dearer = PricePublished(
+        product="vserver",
+        sku="image",
+        unit_price=Decimal(95_000),
+        currency="VND",
+        per="30d",
+        effective_from=NOON + timedelta(days=9),
+    )
+    await office.hear(registered("an"), *catalogue(), said(dearer))
     mine = await program(office, "an", "read")
     (product,) = (await mine.get("/products"))["items"]
     assert (product["product"], product["expiry_policy"]) == ("vserver", "grace")
