@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+import asyncpg
 import pytest
 
 from services.portal.domain.outcomes import outcome_of
@@ -269,6 +270,16 @@ async def test_an_act_is_one_message_and_one_line_of_the_audit_trail_however_oft
     await browser.open("/support/acts")
     assert "nobody@example.com" in browser.text
     assert "asked" in browser.text
+
+
+async def test_nobody_changes_the_audit_trail_by_the_schema(office: Office) -> None:
+    await office.hear(registered())
+    browser = await staff(office)
+    form = {"user_type": "postpaid", "reason": "asked"}
+    await send_twice(browser, "/support/accounts/acc-1/switch", form)
+    for statement in ("update act set reason = 'none'", "delete from act", "truncate act"):
+        with pytest.raises((asyncpg.RestrictViolationError, asyncpg.InsufficientPrivilegeError)):
+            await office.rows(statement)
 
 
 async def test_a_credit_note_has_an_id_of_its_own_for_each_form(office: Office) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Sequence
 
+import asyncpg
 import pytest
 
 from shared import dead_letters
@@ -159,3 +160,11 @@ async def test_a_replay_that_fails_leaves_the_letter_waiting(
         await at.conclude(delivered(decision(DeadLetterReplayRequested, number, id="once")))
         assert await at.fetch("select conclusion from dead_letter") == [None]
         assert await at.put_off() == [("once", 1)]
+
+
+async def test_nobody_concludes_a_letter_that_waits_by_the_schema(connections: Pool) -> None:
+    async with connections.acquire() as db, db.transaction():
+        await dead_letters.append_dead_letters(db, "wallet", [DeadLetter("r", "", b"{}")])
+    async with connections.acquire() as db:
+        with pytest.raises(asyncpg.CheckViolationError):
+            await db.execute("update dead_letter set concluded_by = 'mai'")
