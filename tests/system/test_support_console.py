@@ -92,7 +92,7 @@ async def _run_a_month(page: Page, house: House) -> None:
     await page.goto("/support/accounts/acc-1/timeline?order=ord-1")
     await expect(page.locator(".line").first).to_be_visible()
     await page.locator("summary").first.click()
-    await expect(page.locator("#message pre")).to_be_visible()
+    await expect(page.locator(".message pre")).to_be_visible()
     await assert_accessible(page)
 
 

@@ -3,11 +3,12 @@
 -- name, or an order, a resource, an invoice or a payment. $1 what was typed, $2 its words to search.
 with hit as (
     (select account_id, 'account' as by from account
-     where account_id collate "C" >= $1 and account_id collate "C" < $1 || U&'\FFFD' limit $3)
+     where account_id collate "C" >= $1 and account_id collate "C" < $1 || U&'\FFFD'
+     order by account_id collate "C" limit $3)
     union all
     (select account_id, 'email' from account
      where lower(email) collate "C" >= lower($1) and lower(email) collate "C" < lower($1) || U&'\FFFD'
-     limit $3)
+     order by lower(email) collate "C" limit $3)
     union all
     (select account_id, 'name' from account
      where $2 <> '' and to_tsvector('simple', coalesce(name, '')) @@ to_tsquery('simple', $2)
