@@ -112,5 +112,4 @@ async def test_whatever_is_asked_there_is_no_server_error_and_each_answer_is_as_
             with suppress(ProcessLookupError):
                 testing.kill()
             answering.cancel()
-    print(told.decode())
     assert testing.returncode == 0, told.decode()
