@@ -71,7 +71,8 @@ async def _hand_out(period: str, at_most: int, cause: Message, db: Connection) -
 async def month_range_due(messages: Sequence[MonthRangeDue], db: Connection) -> list[Said]:
     """Invoice a range of accounts and hand out the next one; pass on the others of the group.
 
-    A range that the run does not have yet is one of accounts that are run again by themselves.
+    A range that the run does not have yet is one of accounts that are run again by themselves, as
+    releases before `invoice_run.account_requested` asked for it.
     One that ends as a dead letter is in hand until it is replayed, and the others go on without
     it; once as many lie there as may be in hand, the run waits for the operator.
     """

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from shared.database import Connection, Row
-from shared.messages.invoicing import MonthRangeDue
+from shared.messages.invoicing import InvoiceRunAccountRequested
 from shared.sql import Statements
 
 sql = Statements("services.invoicing.store", "show.sql")
@@ -82,7 +82,7 @@ async def show_run(db: Connection, period: str) -> Mapping[str, Any] | None:
         return None
     totals = await db.fetch(sql.show_run_totals, period)
     return {
-        **{name: value for name, value in run.items() if name != "next_range"},
+        **run,
         "totals": _by_currency(totals),
     }
 
@@ -131,17 +131,18 @@ async def find_gaps(db: Connection) -> Rows:
     return [dict(row) for row in await db.fetch(sql.find_gaps)]
 
 
-async def find_rerun(db: Connection, period: str, account_id: str) -> MonthRangeDue | None:
+async def find_rerun(
+    db: Connection, period: str, account_id: str
+) -> InvoiceRunAccountRequested | None:
     """The command that runs a month again for one account, such as one in quarantine.
 
     Published, it makes a further range of the month's run. None if the month was never run.
     """
-    run = await db.fetchrow(sql.show_run, period)
-    if run is None:
+    if await db.fetchrow(sql.show_run, period) is None:
         return None
-    return MonthRangeDue(
+    return InvoiceRunAccountRequested(
         period=period,
-        range_number=run["next_range"],
-        first_account=account_id,
-        next_account=f"{account_id} ",  # no id lies between: a space is the first character
+        account_id=account_id,
+        requested_by="operator",
+        reason="cloudtill tick month",
     )

@@ -86,11 +86,11 @@ order by s.resource_id, s.version;
 select r.period, r.tick_at, r.started_at, r.completed_at, r.ranges, g.ranges_done,
        r.handed_out - g.ranges_done as ranges_in_hand, g.invoices,
        (select count(*) from quarantine q
-        where q.period <= r.period and q.resolved_at is null)::integer as quarantined, g.next_range
+        where q.period <= r.period and q.resolved_at is null)::integer as quarantined
 from run r
 cross join lateral (
     select count(done_at) filter (where range_number < r.ranges)::integer as ranges_done,
-           coalesce(sum(invoices), 0)::bigint as invoices, max(range_number) + 1 as next_range
+           coalesce(sum(invoices), 0)::bigint as invoices
     from run_range g where g.period = r.period
 ) g
 where r.period = $1;

@@ -203,9 +203,9 @@ def test_a_month_is_run_again_for_one_account(
     )
     assert with_queues(*again).code == 0
     event = at_once(off_queue(amqp_url, "invoicing"))
-    assert event["type"] == "month.range_due"
-    assert event["data"]["first_account"] == "acc-1"
-    assert event["data"]["range_number"] == 1
+    assert event["type"] == "invoice_run.account_requested"
+    assert event["data"]["account_id"] == "acc-1"
+    assert event["data"]["requested_by"] == "operator"
 
 
 async def put_away(url: str, *reasons: str) -> None:

@@ -5,7 +5,7 @@ import asyncpg
 import pytest
 
 from services.invoicing import store
-from shared.messages.invoicing import InvoiceRunCompleted, MonthRangeDue
+from shared.messages.invoicing import InvoiceRunAccountRequested, InvoiceRunCompleted
 from tests.builders import said
 from tests.integration.invoicing.house import (
     Invoicing,
@@ -104,7 +104,7 @@ async def test_an_account_that_is_run_again_alone_is_in_the_next_close_report(
     assert first is not None
     assert (first["revision"], first["invoices"], first["quarantined"]) == (1, 1, 1)
     await invoicing.hear(price(90_000, sku="gpu"))
-    assert isinstance(again, MonthRangeDue)
+    assert isinstance(again, InvoiceRunAccountRequested)
     answers = await invoicing.settle(said(again, at=TICK))
     assert of_type(answers, InvoiceRunCompleted) == []
     async with invoicing.open_database("invoicing") as db:

@@ -1,6 +1,7 @@
 """What invoicing shows: invoices, histories page by page, use, runs."""
 
 from services.invoicing import store
+from shared.messages.invoicing import MonthRangeDue
 from shared.messages.provisioning import ResourceDeleted
 from tests.builders import said
 from tests.integration.invoicing.house import (
@@ -9,6 +10,7 @@ from tests.integration.invoicing.house import (
     happened,
     invoices_in,
     month_over,
+    of_type,
     paid_item,
     price,
     product,
@@ -82,7 +84,7 @@ async def test_a_run_shows_its_progress_and_who_was_left_out(invoicing: Invoicin
         begun = await store.show_run(db, "2026-11")
     assert begun is not None
     assert (begun["ranges"], begun["ranges_done"], begun["completed_at"]) == (1, 0, None)
-    await invoicing.settle(*ranges)  # type: ignore[arg-type]
+    await invoicing.settle(*of_type(ranges, MonthRangeDue))
     async with invoicing.open_database("invoicing") as db:
         done = await store.show_run(db, "2026-11")
         shut = await store.show_quarantine(db, "2026-11")
