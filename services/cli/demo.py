@@ -27,7 +27,7 @@ from services.cli.console import (
 )
 from services.cli.mailbox import Mailbox, mailbox
 from services.cli.processes import workers
-from services.cli.publish import send, stamped
+from services.cli.publish import rerun_of, send, stamped
 from services.cli.setup import declare_queues, migrate_schemas
 from services.cli.story import BROKEN, Story
 from services.cli.tap import Heard, Tap, tapped
@@ -195,7 +195,7 @@ async def _end_of_month(month: BillingMonth, account_id: str) -> Message:
     """What closes a month: its tick, or, where an earlier demo closed it, one more run for the
     account alone, as `cloudtill tick month --account` asks for it."""
     async with database() as db, schema(db, "invoicing"):
-        again = await invoicing.find_rerun(db, str(month), account_id)
+        again = await rerun_of(db, str(month), account_id)
     return again or TickMonth(period=str(month))
 
 

@@ -26,8 +26,10 @@ from services.cli.console import (
 from services.invoicing import store as invoicing
 from shared import broker
 from shared.broker import confirming_channel
+from shared.database import Connection
 from shared.envelope import Envelope
 from shared.messages import MESSAGE_TYPES, Message
+from shared.messages.invoicing import InvoiceRunAccountRequested
 from shared.messages.scheduler import TickDay, TickMinute, TickMonth
 from shared.outbox import Parcel
 from shared.periods import BillingMonth
@@ -145,7 +147,19 @@ async def _rerun(period: str, account: str) -> Message | None:
             if await billing.accounts.show_account(db, account) is None:
                 raise Failure(f"there is no account {account}")
         async with schema(db, "invoicing"):
-            return await invoicing.find_rerun(db, period, account)
+            return await rerun_of(db, period, account)
+
+
+async def rerun_of(db: Connection, period: str, account: str) -> InvoiceRunAccountRequested | None:
+    """The command that runs a month again for one account, such as one in quarantine.
+
+    Published, it makes a further range of the month's run. None if the month was never run.
+    """
+    if await invoicing.show_run(db, period) is None:
+        return None
+    return InvoiceRunAccountRequested(
+        period=period, account_id=account, requested_by="operator", reason="cloudtill tick month"
+    )
 
 
 def _say(message: Message) -> None:

@@ -4,7 +4,6 @@ from services.invoicing.store.explaining import explain_invoice
 from services.invoicing.store.holds import show_hold
 from services.invoicing.store.show import (
     find_gaps,
-    find_rerun,
     show_credit_notes,
     show_invoice,
     show_invoice_payments,
@@ -21,7 +20,6 @@ from services.invoicing.store.show import (
 __all__ = [
     "explain_invoice",
     "find_gaps",
-    "find_rerun",
     "show_credit_notes",
     "show_hold",
     "show_invoice",

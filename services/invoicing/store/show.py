@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from shared.database import Connection, Row
-from shared.messages.invoicing import InvoiceRunAccountRequested
 from shared.sql import Statements
 
 sql = Statements("services.invoicing.store", "show.sql")
@@ -129,20 +128,3 @@ async def show_quarantine(db: Connection, period: str) -> Rows:
 async def find_gaps(db: Connection) -> Rows:
     """Series of invoice numbers that lack a number."""
     return [dict(row) for row in await db.fetch(sql.find_gaps)]
-
-
-async def find_rerun(
-    db: Connection, period: str, account_id: str
-) -> InvoiceRunAccountRequested | None:
-    """The command that runs a month again for one account, such as one in quarantine.
-
-    Published, it makes a further range of the month's run. None if the month was never run.
-    """
-    if await db.fetchrow(sql.show_run, period) is None:
-        return None
-    return InvoiceRunAccountRequested(
-        period=period,
-        account_id=account_id,
-        requested_by="operator",
-        reason="cloudtill tick month",
-    )

@@ -1,7 +1,7 @@
 """What invoicing shows: invoices, histories page by page, use, runs."""
 
 from services.invoicing import store
-from shared.messages.invoicing import MonthRangeDue
+from shared.messages.invoicing import InvoiceRunAccountRequested, MonthRangeDue
 from shared.messages.provisioning import ResourceDeleted
 from tests.builders import said
 from tests.integration.invoicing.house import (
@@ -88,7 +88,6 @@ async def test_a_run_shows_its_progress_and_who_was_left_out(invoicing: Invoicin
     async with invoicing.open_database("invoicing") as db:
         done = await store.show_run(db, "2026-11")
         shut = await store.show_quarantine(db, "2026-11")
-        rerun = await store.find_rerun(db, "2026-11", "b")
         use = await store.show_use(db, "a", NOVEMBER, TICK)
     assert done is not None
     assert done["completed_at"] is not None
@@ -98,7 +97,9 @@ async def test_a_run_shows_its_progress_and_who_was_left_out(invoicing: Invoicin
     assert [(one["used_from"], one["used_to"]) for one in use] == [
         (NOVEMBER, hanoi("2026-11-11 00:00"))
     ]
-    assert rerun is not None
+    rerun = InvoiceRunAccountRequested(
+        period="2026-11", account_id="b", requested_by="operator", reason="price published"
+    )
     await invoicing.hear(price(1_000, sku="gpu"))
     answers = await invoicing.settle(said(rerun, at=TICK))
     assert [one.gross for one in invoices_in(answers)] == [1_000]
