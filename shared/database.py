@@ -58,9 +58,9 @@ def is_transient(error: BaseException, db: Connection) -> bool:
     A wrong argument is an `InterfaceError` of asyncpg as much as a lost connection is; what tells
     them apart is whether `db` still lives.
     """
-    if isinstance(error, _BROKEN):
+    if isinstance(error, asyncpg.InterfaceError):
         return _is_gone(db)
-    return isinstance(error, TRANSIENT)
+    return isinstance(error, (*TRANSIENT, asyncpg.InternalClientError))
 
 
 def _is_gone(db: Connection) -> bool:
@@ -85,6 +85,8 @@ async def connection(connections: Pool) -> AsyncIterator[Connection]:
         with not_for_ever(db):
             yield db
     except Exception as error:
+        if isinstance(error, asyncpg.InternalClientError):
+            db.terminate()  # it lost track of what it was asked: nobody may use it again
         if is_transient(error, db):
             raise PassingTrouble(repr(error)) from error
         raise

@@ -39,7 +39,9 @@ def environment(database_url: str, amqp_url: str) -> dict[str, str]:
 
 @pytest.fixture
 def demo(environment: dict[str, str]) -> Iterator["subprocess.Popen[str]"]:
-    """A demo under way; it is killed at the end should it still run."""
+    """A demo under way; it is killed at the end should it still run. It hears Ctrl-C even where we
+    do not, as behind `nohup`: what is ignored would be inherited."""
+    ours = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         [sys.executable, "-m", "services.cli", "demo"],
         env=environment,
@@ -47,6 +49,7 @@ def demo(environment: dict[str, str]) -> Iterator["subprocess.Popen[str]"]:
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
+        signal.signal(signal.SIGINT, ours)
         yield process
         if process.poll() is None:
             process.kill()
