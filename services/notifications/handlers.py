@@ -11,7 +11,11 @@ from services.notifications.settings import settings
 from services.notifications.store import Asked
 from shared.database import Connection
 from shared.messages import NotYet, Refused, Said
-from shared.messages.notifications import NotificationRequested
+from shared.messages.notifications import (
+    NotificationRecipientAgreed,
+    NotificationRecipientAsked,
+    NotificationRequested,
+)
 from shared.messages.upstream import (
     AccountRegistered,
     NotificationPreferencesSet,
@@ -69,11 +73,16 @@ async def notification_preferences_set(
         NotYet(wish, "unknown_account") for wish in wishes if wish.account_id not in set_at
     ]
     latest: dict[str, NotificationPreferencesSet] = {}
-    for wish in sorted(wishes, key=lambda wish: wish.time):
-        before = set_at.get(wish.account_id)
-        if wish.account_id in set_at and (before is None or wish.time > before):
+    in_time = sorted(
+        (wish for wish in wishes if wish.account_id in set_at), key=lambda wish: wish.time
+    )
+    for wish in in_time:
+        before = set_at[wish.account_id]
+        if before is None or wish.time > before:
             latest[wish.account_id] = wish
     await store.save_preferences(db, latest.values())
+    spoken = {wish.account_id: wish for wish in in_time if wish.language is not None}
+    await store.save_languages(db, spoken.values())
     asked: list[Asked] = []
     questions: list[store.Question] = []
     removed: list[tuple[str, str]] = []
@@ -86,6 +95,11 @@ async def notification_preferences_set(
             questions.append(store.Question(account_id, email, token, wish.time, until))
             facts = {"url": _confirmation_url(token), "valid_until": until.isoformat()}
             asked.append(Asked.by(wish, account_id, "recipient_confirmation", facts, email))
+            said.append(
+                NotificationRecipientAsked(
+                    account_id=account_id, email=email, asked_at=wish.time, valid_until=until
+                ).because(wish, key=email)
+            )
     await store.drop_recipients(db, removed)
     await store.save_recipients(db, questions)
     await store.append_errands(db, sorted(await store.append_notices(db, asked)))
@@ -101,8 +115,14 @@ async def notification_recipient_confirmed(
     confirmations: Sequence[NotificationRecipientConfirmed], db: Connection
 ) -> list[Said]:
     """Send copies from now on to who agreed in time; a link that is too old does nothing."""
-    await store.confirm_recipients(db, [(one.token, one.time) for one in confirmations])
-    return []
+    rows = await store.confirm_recipients(db, [(one.token, one.time) for one in confirmations])
+    causes = {(one.token, one.time): one for one in confirmations}
+    return [
+        NotificationRecipientAgreed(
+            account_id=row["account_id"], email=row["email"], asked_at=row["asked_at"]
+        ).because(causes[row["token"], row["confirmed_at"]])
+        for row in rows
+    ]
 
 
 HANDLERS: Handlers = {

@@ -21,6 +21,12 @@ update account a set muted = i.muted::text[], preferences_at = i.at
 from unnest($1::text[], $2::text[], $3::timestamptz[]) as i (account_id, muted, at)
 where a.account_id = i.account_id;
 
+-- name: save_languages
+-- In which language accounts, which are held, are written to, by the latest wish that says so.
+update account a set language = i.language, language_at = i.at
+from unnest($1::text[], $2::text[], $3::timestamptz[]) as i (account_id, language, at)
+where a.account_id = i.account_id and (a.language_at is null or a.language_at < i.at);
+
 -- name: find_recipients
 -- Who gets copies, or was asked to agree to it.
 select account_id, email, expires_at, confirmed_at is not null as confirmed
@@ -45,7 +51,8 @@ update recipient r set confirmed_at = i.at
 from (
     select token, min(at) as at from unnest($1::text[], $2::timestamptz[]) as t (token, at) group by 1
 ) i
-where r.token = i.token and r.confirmed_at is null and i.at >= r.asked_at and i.at < r.expires_at;
+where r.token = i.token and r.confirmed_at is null and i.at >= r.asked_at and i.at < r.expires_at
+returning r.token, r.account_id, r.email, r.asked_at, r.confirmed_at;
 
 -- name: append_notices
 -- Note notices that are asked for; those that come back are new.

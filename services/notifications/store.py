@@ -129,6 +129,17 @@ async def save_preferences(db: Connection, wishes: Iterable[NotificationPreferen
     )
 
 
+async def save_languages(db: Connection, wishes: Iterable[NotificationPreferencesSet]) -> None:
+    """Keep in which language accounts, which are held, are written to; one wish an account."""
+    kept = list(wishes)
+    await db.execute(
+        sql.save_languages,
+        [wish.account_id for wish in kept],
+        [wish.language for wish in kept],
+        [wish.time for wish in kept],
+    )
+
+
 async def find_recipients(
     db: Connection, account_ids: Collection[str]
 ) -> dict[str, list[Recipient]]:
@@ -161,9 +172,9 @@ async def drop_recipients(db: Connection, removed: Sequence[tuple[str, str]]) ->
     )
 
 
-async def confirm_recipients(db: Connection, agreed: Sequence[tuple[str, datetime]]) -> None:
-    """Who has the links with these tokens agreed, where it was in time."""
-    await db.execute(
+async def confirm_recipients(db: Connection, agreed: Sequence[tuple[str, datetime]]) -> list[Row]:
+    """Who has the links with these tokens agreed, where it was in time; returns who is new."""
+    return await db.fetch(
         sql.confirm_recipients, [token for token, _ in agreed], [at for _, at in agreed]
     )
 

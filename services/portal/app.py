@@ -12,6 +12,7 @@ from shared.messages.upstream import (
     InvoiceCreditRequested,
     InvoicePaymentRecorded,
     InvoicePaymentRequested,
+    NotificationPreferencesSet,
     NotificationRecipientConfirmed,
     OrderPlaced,
     PocGranted,
@@ -27,6 +28,7 @@ from shared.settings import Settings
 CUSTOMERS_SAY = (
     AccountRegistered,
     InvoicePaymentRequested,
+    NotificationPreferencesSet,
     NotificationRecipientConfirmed,
     NotificationRequested,
     OrderPlaced,

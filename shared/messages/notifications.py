@@ -4,7 +4,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from shared.messages.model import Id, Message, Text
+from shared.messages.model import Id, Message, Text, Time
+from shared.messages.upstream import EmailAddress
 
 
 class NotificationRequested(Message):
@@ -45,3 +46,29 @@ class NotificationFailed(_NotificationEnded):
     must_arrive: ClassVar[bool] = False
 
     reason: Text
+
+
+class _RecipientTold(Message):
+    """What became of an address that an account added; it was wished for at `asked_at`."""
+
+    account_id: Id
+    email: EmailAddress
+    asked_at: Time
+
+
+class NotificationRecipientAsked(_RecipientTold):
+    """An address is asked by mail to agree to copies, before `valid_until`."""
+
+    type: ClassVar[str] = "notification.recipient_asked"
+    source: ClassVar[str] = "/cloudtill/notifications"
+    must_arrive: ClassVar[bool] = False
+
+    valid_until: Time
+
+
+class NotificationRecipientAgreed(_RecipientTold):
+    """An address agreed, in time: it gets copies from now on."""
+
+    type: ClassVar[str] = "notification.recipient_agreed"
+    source: ClassVar[str] = "/cloudtill/notifications"
+    must_arrive: ClassVar[bool] = False

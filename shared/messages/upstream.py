@@ -420,7 +420,7 @@ class PricePublished(Message):
 class NotificationPreferencesSet(Message):
     """What a user does not want to be told of, and who gets copies of what concerns expiry, renewal
     and bill settlement: all of them, each time. Who is new is asked by mail to agree within 3 days.
-    Mandatory notices are sent whatever is muted.
+    Mandatory notices are sent whatever is muted. Without a `language` the account's stays as it is.
     """
 
     type: ClassVar[str] = "notification.preferences_set"
@@ -429,6 +429,7 @@ class NotificationPreferencesSet(Message):
     account_id: Id
     muted: Annotated[tuple[NoticeGroup, ...], Field(max_length=10)] = ()
     recipients: Annotated[tuple[EmailAddress, ...], Field(max_length=10)] = ()
+    language: Literal["en", "vi"] | None = None
 
 
 class NotificationRecipientConfirmed(Message):

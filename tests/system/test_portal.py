@@ -38,6 +38,7 @@ _PAGES = (
     "/invoices",
     "/usage",
     "/costs",
+    "/notifications",
 )
 
 

@@ -6,6 +6,7 @@ from services.portal.customer import (
     acts,
     costs,
     invoices,
+    notifications,
     opening,
     ordering,
     orders,
@@ -30,4 +31,5 @@ ROUTES: list[BaseRoute] = [
     *invoices.ROUTES,
     *usage.ROUTES,
     *costs.ROUTES,
+    *notifications.ROUTES,
 ]

@@ -31,5 +31,5 @@ async def find_usage_report(
 
 
 async def find_notices(db: Connection, account_id: str, limit: int = 20) -> list[Row]:
-    """What a user was told, newest first."""
+    """What a user was told, newest first, and how it ended where that is known."""
     return await db.fetch(sql.find_notices, account_id, limit)

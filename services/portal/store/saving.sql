@@ -233,6 +233,42 @@ from jsonb_to_recordset($1::jsonb) as t (
     account_id text, event_id text, template text, facts jsonb, at timestamptz)
 on conflict do nothing;
 
+-- name: save_notice_preferences
+-- What accounts want to be told, and their language: of each the latest wish.
+insert into notice_preferences as p (account_id, muted, recipients, set_at, language, language_at)
+select account_id, coalesce(muted, '{}'), coalesce(recipients, '{}'), set_at, language, language_at
+from jsonb_to_recordset($1::jsonb) as t (
+    account_id text, muted text[], recipients text[], set_at timestamptz, language text,
+    language_at timestamptz)
+on conflict (account_id) do update set
+    muted = case when excluded.set_at > coalesce(p.set_at, '-infinity')
+                 then excluded.muted else p.muted end,
+    recipients = case when excluded.set_at > coalesce(p.set_at, '-infinity')
+                      then excluded.recipients else p.recipients end,
+    set_at = greatest(excluded.set_at, p.set_at),
+    language = case when excluded.language_at > coalesce(p.language_at, '-infinity')
+                    then excluded.language else p.language end,
+    language_at = greatest(excluded.language_at, p.language_at);
+
+-- name: save_notice_recipients
+-- Who was asked to agree to copies, and who has.
+insert into notice_recipient as r (account_id, email, asked_at, valid_until, agreed_at)
+select account_id, email, asked_at, valid_until, agreed_at
+from jsonb_to_recordset($1::jsonb) as t (
+    account_id text, email text, asked_at timestamptz, valid_until timestamptz,
+    agreed_at timestamptz)
+on conflict (account_id, email, asked_at) do update set
+    valid_until = coalesce(r.valid_until, excluded.valid_until),
+    agreed_at = coalesce(r.agreed_at, excluded.agreed_at);
+
+-- name: save_notice_ends
+-- How notices ended.
+insert into notice_end (account_id, notice_id, event_id, outcome, at)
+select account_id, notice_id, event_id, outcome, at
+from jsonb_to_recordset($1::jsonb) as t (
+    account_id text, notice_id text, event_id text, outcome text, at timestamptz)
+on conflict do nothing;
+
 -- name: save_quotes
 -- What orders would cost, for pages that wait for it.
 insert into quote (account_id, quote_id, at, given)

@@ -1,11 +1,16 @@
 """Whom notices go to: what accounts mute, and who gets copies (reading 6)."""
 
 from datetime import timedelta
+from itertools import permutations
 from typing import Any
 
 import pytest
 
 from shared.messages import NotYet
+from shared.messages.notifications import (
+    NotificationRecipientAgreed,
+    NotificationRecipientAsked,
+)
 from tests.integration.notifications.conftest import Desk
 from tests.integration.notifications.scenes import (
     DAY,
@@ -132,3 +137,38 @@ async def test_without_the_owner_nobody_gets_it(desk: Desk) -> None:
     assert [one.recipients for one in desk.office.taken] == [
         ("acc-1@example.com", "boss@example.com")
     ]
+
+
+async def test_who_is_asked_and_who_agrees_is_told_each_once(desk: Desk) -> None:
+    wish = preferences("boss@example.com")
+    await desk.handle(registered())
+    (asked,) = await desk.handle(wish)
+    assert isinstance(asked, NotificationRecipientAsked)
+    assert (asked.account_id, asked.email) == ("acc-1", "boss@example.com")
+    assert (asked.asked_at, asked.valid_until) == (wish.time, wish.time + DAY * 3)
+    assert await desk.handle(wish) == []
+    token = await _token(desk)
+    (yes,) = await desk.handle(agreed(token, DAY), agreed(token, DAY * 2))
+    assert isinstance(yes, NotificationRecipientAgreed)
+    assert (yes.email, yes.asked_at, yes.time) == ("boss@example.com", wish.time, wish.time + DAY)
+    assert await desk.handle(agreed(token, DAY * 2)) == []
+
+
+async def test_who_agrees_too_late_is_not_told_of(desk: Desk) -> None:
+    await desk.handle(registered(), preferences("boss@example.com"))
+    assert await desk.handle(agreed(await _token(desk), DAY * 3)) == []
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+async def test_the_language_is_that_of_the_latest_wish_that_says_one(
+    desk: Desk, order: tuple[int, ...]
+) -> None:
+    wishes = [
+        preferences(language="en"),
+        preferences(language="vi", after=DAY),
+        preferences(after=DAY * 2),
+    ]
+    await desk.handle(registered(language="en"))
+    for number in order:
+        await desk.handle(wishes[number])
+    assert await desk.fetch("select language from account") == [("vi",)]

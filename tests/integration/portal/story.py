@@ -1,5 +1,6 @@
 """The life of an account as messages: what the portal hears of it from others."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -23,7 +24,12 @@ from shared.messages.invoicing import (
     UsageReportGiven,
 )
 from shared.messages.items import Component, InvoiceLine, PricedItem
-from shared.messages.notifications import NotificationRequested
+from shared.messages.notifications import (
+    NotificationRecipientAgreed,
+    NotificationRecipientAsked,
+    NotificationRequested,
+    NotificationSent,
+)
 from shared.messages.provisioning import (
     ProvisioningFailed,
     ResourceProvisioned,
@@ -32,6 +38,8 @@ from shared.messages.provisioning import (
 )
 from shared.messages.upstream import (
     AccountRegistered,
+    NoticeGroup,
+    NotificationPreferencesSet,
     OrderItem,
     OrderPlaced,
     PocGranted,
@@ -384,6 +392,55 @@ def auto_renewal(months: int | None, *, at: datetime = NOON) -> ResourceAutoRene
     return said(ResourceAutoRenewSet.model_validate(wish), at=at, id=f"auto {months} {at}")
 
 
+def wished(
+    *recipients: str, muted: Sequence[NoticeGroup] = (), at: datetime = NOON
+) -> NotificationPreferencesSet:
+    """The user says what to be told, and who gets copies."""
+    wish = {"account_id": ACCOUNT, "muted": muted, "recipients": recipients, "language": "vi"}
+    return said(NotificationPreferencesSet.model_validate(wish), at=at, id=f"wish {at}")
+
+
+def asked(wish: NotificationPreferencesSet, email: str) -> NotificationRecipientAsked:
+    """An address is asked to agree to copies."""
+    return NotificationRecipientAsked(
+        account_id=ACCOUNT, email=email, asked_at=wish.time, valid_until=wish.time + 3 * DAY
+    ).because(wish, key=email)
+
+
+def agreed(
+    wish: NotificationPreferencesSet, email: str, after: timedelta = HOUR
+) -> NotificationRecipientAgreed:
+    """An address agrees to them."""
+    return NotificationRecipientAgreed(account_id=ACCOUNT, email=email, asked_at=wish.time).because(
+        wish, key=email, at=wish.time + after
+    )
+
+
+def notified() -> list[Message]:
+    """The user is told things, chooses which, and has copies sent to two, of whom one agrees."""
+    early = wished("old@example.com", at=NOON - DAY)
+    wish = wished("boss@example.com", "books@example.com", muted=("payments",))
+    told = said(
+        NotificationRequested(
+            account_id=ACCOUNT, template="invoice_paid", facts={"invoice_id": "invoice-ord-1"}
+        ),
+        id="told",
+    )
+    sent = NotificationSent(
+        notice_id="notice-1", account_id=ACCOUNT, template="invoice_paid", subject="Paid"
+    ).because(told)
+    return [
+        early,
+        asked(early, "old@example.com"),
+        wish,
+        asked(wish, "boss@example.com"),
+        asked(wish, "books@example.com"),
+        agreed(wish, "boss@example.com"),
+        told,
+        sent,
+    ]
+
+
 def quoted(quote_id: str, amount: int = 90_000) -> QuoteGiven:
     """Billing's answer to a page."""
     item = QuotedItem.model_validate(priced_item().model_dump() | {"amount": amount})
@@ -435,5 +492,6 @@ def whole_life() -> list[Message]:
         *waiting_for_gateway(),
         granted(),
         auto_renewal(3),
+        *notified(),
         used(),
     ]

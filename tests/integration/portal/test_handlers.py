@@ -30,6 +30,9 @@ _TABLES = {
     "invoice_payment": "payment_id",
     "credit_note": "credit_note_id",
     "notice": "event_id",
+    "notice_preferences": "account_id",
+    "notice_recipient": "email, asked_at",
+    "notice_end": "notice_id",
     "usage_report": "period",
 }
 

@@ -44,6 +44,7 @@ _PAGES = (
     "/invoices/invoice-ord-1",
     "/usage",
     "/costs",
+    "/notifications",
 )
 _FILES = ("resources", "orders", "wallet", "payments", "invoices", "usage", "costs")
 

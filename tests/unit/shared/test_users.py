@@ -51,7 +51,7 @@ def test_only_billing_says_that_something_was_paid_and_only_gateways_what_a_gate
     assert who_says("refund.to_credit") == {"billing", "invoicing"}
     assert who_says("tick.month") == {"scheduler"}
     assert who_says("notification.sent") == {"notifications"}
-    assert who_says("notification.preferences_set") == set()
+    assert who_says("notification.preferences_set") == {"portal"}
     assert who_says("account.switch_requested") == {"portal"}
     assert who_says("dead_letter.replay_requested.wallet") == {"portal"}
     assert who_says("dead_letter.recorded") == {one.name for one in SCHEMAS}
