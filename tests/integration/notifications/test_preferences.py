@@ -60,6 +60,7 @@ async def test_who_gets_copies_is_asked_first_and_gets_none_before_they_agree(de
 
 async def test_copies_are_of_expiry_renewal_and_bills_only(desk: Desk) -> None:
     await desk.handle(registered(), preferences("boss@example.com"))
+    await desk.work()
     await desk.handle(agreed(await _token(desk)), notice())
     await desk.work()
     assert desk.office.taken[-1].recipients == ("acc-1@example.com",)
