@@ -114,7 +114,8 @@ class Nursery:
                 case {"number": number, "pid": pid, "log_from": log_from}:
                     names, log, started = self._starting[number]
                     self._workers[pid] = Worker(pid, names, log, log_from)
-                    started.set_result(self._workers[pid])
+                    if not started.done():  # whoever waited may have given up
+                        started.set_result(self._workers[pid])
                 case {"pid": pid, "code": code}:
                     self._workers.pop(pid).ended.set_result(code)
 

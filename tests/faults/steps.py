@@ -41,10 +41,11 @@ _NOT_SAID: Final = _NOBODY_ASKS | {"wallet.release", "holds.due", "reminders.due
 _NOT_HEARD: Final = _NOBODY_ASKS | {
     "notification.sent",
     "notification.failed",
+    "notification.recipient_agreed",
     "top_up.failed",
     "usage_report.given",
 }
-"""Said only where there is a mail server, or by parts to come."""
+"""Said only where there is a mail server, where somebody opens a link, or by parts to come."""
 
 
 def cases_of(service: str) -> list[str]:

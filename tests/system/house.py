@@ -212,8 +212,8 @@ class House:
         db = await connect(self.database_url)
         try:
             for service in self._services:
-                if service.name not in self._at_work:
-                    continue
+                if self._at_work and service.name not in self._at_work:
+                    continue  # where others start the workers, all are waited for
                 if count := await self._count_unconcluded(db, service):
                     return f"{count} messages for {service.name}"
             waiting = await db.fetchval(
