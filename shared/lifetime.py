@@ -1,9 +1,9 @@
 """What everything that runs until it is told to stop has in common."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
@@ -14,6 +14,7 @@ from shared.service import Service
 log = structlog.get_logger()
 
 _LOOK_AGAIN_S: Final = 2
+E = TypeVar("E")
 
 
 async def until_migrated(service: Service, url: str, stopping: asyncio.Event) -> bool:
@@ -52,6 +53,33 @@ async def _missing(service: Service, url: str) -> list[str]:
         finally:
             with suppress(Exception):  # one that broke can't be closed any better
                 await db.close()
+
+
+async def do_errands(
+    claim: Callable[[], Awaitable[Sequence[E]]],
+    do: Callable[[E], Awaitable[None]],
+    stopping: asyncio.Event,
+    *,
+    at_once: int,
+    poll_s: float,
+) -> None:
+    """Do what is to be done outside of any transaction, until stopped.
+
+    Args:
+        claim: takes errands that are due, `at_once` at most; where Postgres is away, later.
+        do: does one, and lets none of its own trouble out.
+        stopping: what is in hand is finished first.
+        at_once: how many are done at the same time.
+        poll_s: how often to look where there were fewer.
+    """
+    while not stopping.is_set():
+        claimed: Sequence[E] = ()
+        with suppress(PassingTrouble):
+            claimed = await claim()
+        await asyncio.gather(*map(do, claimed))
+        if len(claimed) < at_once:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), poll_s)
 
 
 @asynccontextmanager

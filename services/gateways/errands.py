@@ -27,6 +27,7 @@ from services.gateways.store import Errand, HeldOrder
 from shared import outbox
 from shared.database import Connection, PassingTrouble, Pool, connection, transaction
 from shared.failpoints import passing
+from shared.lifetime import do_errands
 from shared.messages import Message
 from shared.messages.gateways import PaymentLinkReady
 from shared.messages.notifications import NotificationRequested
@@ -64,17 +65,15 @@ class Errands:
 
     async def run(self) -> None:
         """Do errands until stopped."""
-        while not self._stopping.is_set():
-            claimed: list[Errand] = []
-            with suppress(PassingTrouble):
-                async with connection(self._connections) as db:
-                    claimed = await store.claim_errands(
-                        db, lease_s=self._settings.gateway_lease_s, at_most=_AT_ONCE
-                    )
-            await asyncio.gather(*(self._do(errand) for errand in claimed))
-            if len(claimed) < _AT_ONCE:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), self._poll_s)
+        await do_errands(
+            self._claim, self._do, self._stopping, at_once=_AT_ONCE, poll_s=self._poll_s
+        )
+
+    async def _claim(self) -> list[Errand]:
+        async with connection(self._connections) as db:
+            return await store.claim_errands(
+                db, lease_s=self._settings.gateway_lease_s, at_most=_AT_ONCE
+            )
 
     async def _do(self, errand: Errand) -> None:
         gateway = errand.order.payment.gateway

@@ -8,6 +8,7 @@ Message-ID and the same bytes, so that a second is known as one, by people and b
 import asyncio
 from contextlib import suppress
 from email.utils import parseaddr
+from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -25,6 +26,7 @@ from services.notifications.store import Errand, Outcome
 from shared import outbox
 from shared.database import Connection, PassingTrouble, Pool, connection, transaction
 from shared.failpoints import passing
+from shared.lifetime import do_errands
 from shared.messages import Message
 from shared.messages.notifications import NotificationFailed, NotificationSent
 
@@ -64,19 +66,21 @@ class Errands:
             log.warning("no mail server is set: notices wait", setting="CLOUDTILL_SMTP_URL")
             await self._stopping.wait()
             return
-        while not self._stopping.is_set():
-            claimed: list[Errand] = []
-            with suppress(PassingTrouble):
-                async with connection(self._connections) as db:
-                    claimed = await store.claim_errands(
-                        db, lease_s=self._settings.mail_lease_s, at_most=_AT_ONCE
-                    )
-            await asyncio.gather(*(self._do(errand, url) for errand in claimed))
-            if len(claimed) < _AT_ONCE:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), self._poll_s)
+        await do_errands(
+            self._claim,
+            partial(self._do, url),
+            self._stopping,
+            at_once=_AT_ONCE,
+            poll_s=self._poll_s,
+        )
 
-    async def _do(self, errand: Errand, url: SecretStr) -> None:
+    async def _claim(self) -> list[Errand]:
+        async with connection(self._connections) as db:
+            return await store.claim_errands(
+                db, lease_s=self._settings.mail_lease_s, at_most=_AT_ONCE
+            )
+
+    async def _do(self, url: SecretStr, errand: Errand) -> None:
         try:
             outcome = await self._sent(errand, url)
             passing("sent")
