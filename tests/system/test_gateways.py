@@ -160,7 +160,8 @@ async def test_a_link_that_nobody_used_for_three_days_ends_the_order_and_late_mo
     rejected = await shop.house.wait_for(OrderRejected)
     assert (rejected.order_id, rejected.reason) == ("ord-1", "link_expired")
 
-    assert await shop.pay(NOON + LINK_VALIDITY + MINUTE) == 1
+    # 2 where asking, which the end of the link began, was quicker than the callback.
+    assert await shop.pay(NOON + LINK_VALIDITY + MINUTE) in {1, 2}
     await shop.house.wait_for(WalletCredited)
     await shop.house.wait_until_idle()
     assert await shop.credit() == 250_000
