@@ -58,6 +58,18 @@ class ChannelGone(Exception):
     """The channel was closed; what was delivered on it comes again."""
 
 
+class _Connection(aio_pika.Connection):
+    """A connection that is closed where it never came to be: else aio-pika's destructor tries to
+    close it whenever, and in whichever thread, Python happens to collect it."""
+
+    async def connect(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - not our name
+        try:
+            await super().connect(timeout)
+        except BaseException:
+            await self.close()
+            raise
+
+
 @asynccontextmanager
 async def connected(url: str, name: str) -> AsyncIterator[AbstractConnection]:
     """One connection, closed at the end.
@@ -113,6 +125,7 @@ async def _connect(url: str, name: str) -> AbstractConnection:
             address.update_query({"heartbeat": str(_HEARTBEAT_S), **address.query}),
             timeout=_CONNECT_S,
             client_properties={"connection_name": name},
+            connection_class=_Connection,
         )
 
 

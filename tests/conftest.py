@@ -1,23 +1,20 @@
 """One pair of servers for the run; for each test a database and a virtual host of its own."""
 
-import os
-import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Final, Protocol, cast
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 import pytest_asyncio
 
-from shared.database import Connection, connect, pool
-from shared.migrations import migrate, migrations_of
+from shared.database import Connection, pool
+from tests.databases import Databases
 from tests.landlord import Address, Landlord, ask
 from tests.servers import Servers, ServersMissing
 from tests.virtual_hosts import virtual_host
 
-_SERVICES: Final = Path(__file__).parents[1] / "services"
+_WITHOUT_SERVERS: Final = Path(__file__).parent / "unit"
 _LANDLORD = pytest.StashKey[Landlord]()
 
 
@@ -48,6 +45,20 @@ def pytest_configure_node(node: _OfXdist) -> None:
     node.workerinput["servers"] = (address.socket, address.secret)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the tests that ask for more time than others, so that no core waits for the last
+    one alone; end with those that need no server."""
+    usual_s = float(config.getini("timeout"))
+
+    def when(item: pytest.Item) -> tuple[bool, bool]:
+        limit = item.get_closest_marker("timeout")
+        is_long = limit is not None and limit.args[0] > usual_s
+        return not is_long, _WITHOUT_SERVERS in item.path.parents
+
+    items.sort(key=when)
+
+
 @pytest.fixture(scope="session")
 def running_servers(pytestconfig: pytest.Config) -> Servers:
     """RabbitMQ and Postgres: those in the environment, or the run's own. Not to be stopped."""
@@ -60,47 +71,20 @@ def running_servers(pytestconfig: pytest.Config) -> Servers:
         pytest.exit(str(missing), returncode=1)
 
 
-def _with_database(url: str, name: str) -> str:
-    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
-
-
-async def _execute(url: str, statement: str) -> None:
-    db = await connect(url, wait_s=10)
-    try:
-        await db.execute(statement)
-    finally:
-        await db.close()
-
-
-async def _migrate_all(url: str) -> None:
-    db = await connect(url)
-    try:
-        for folder in sorted(_SERVICES.glob("*/migrations")):
-            service = folder.parent.name
-            await migrate(db, service, migrations_of(f"services.{service}"))
-    finally:
-        await db.close()
-
-
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def template_database(running_servers: Servers) -> AsyncIterator[str]:
-    """The name of a database with all migrations, to be copied."""
-    name = f"template_{os.getpid()}_{uuid.uuid4().hex[:8]}"
-    admin = running_servers.database_url
-    await _execute(admin, f"create database {name}")
-    await _migrate_all(_with_database(admin, name))
-    yield name
-    await _execute(admin, f"drop database {name} with (force)")
+async def databases(running_servers: Servers) -> AsyncIterator[Databases]:
+    """Lends databases with all migrations."""
+    opened = Databases(running_servers.database_url)
+    await opened.open()
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture
-async def database_url(running_servers: Servers, template_database: str) -> AsyncIterator[str]:
-    """A fresh, migrated database of this test's own."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    admin = running_servers.database_url
-    await _execute(admin, f"create database {name} template {template_database} strategy file_copy")
-    yield _with_database(admin, name)
-    await _execute(admin, f"drop database {name} with (force)")
+async def database_url(databases: Databases) -> AsyncIterator[str]:
+    """An empty, migrated database of this test's own."""
+    async with databases.lent() as url:
+        yield url
 
 
 @pytest.fixture

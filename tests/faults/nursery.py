@@ -14,15 +14,17 @@ import selectors
 import signal
 import sys
 import traceback
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Final, Never
 
+import services.cli.run
 import services.gateways.settings
 import shared.settings
-from services.cli.run import run
+from services.cli import main as cloudtill
+from services.registry import SCHEMAS
 from shared import failpoints
 
 _ROOT: Final = Path(__file__).parents[2]
@@ -145,6 +147,7 @@ async def nursery() -> AsyncIterator[Nursery]:
 
 def main() -> None:
     """Fork workers as they are ordered."""
+    list(SCHEMAS)  # imports every service: else each worker would, and with a clock that is right
     gc.collect()
     gc.freeze()  # what all workers share is never written, so that it stays shared
     woken, wake = os.pipe()
@@ -198,15 +201,16 @@ def _fork(order: Mapping[str, object]) -> int:
     if pid:
         return pid
     try:
-        _become(order, run)
+        _become(order)
     except SystemExit as end:
+        sys.stdout.flush()
         os._exit(end.code if isinstance(end.code, int) else 1)
     except BaseException:
         traceback.print_exc()
         os._exit(1)
 
 
-def _become(order: Mapping[str, object], run_workers: Callable[[list[str]], None]) -> Never:
+def _become(order: Mapping[str, object]) -> Never:
     """Be the worker that is ordered, in the process that was forked for it."""
     match order:
         case {"names": list(names), "environment": dict(environment), "log": str(log)}:
@@ -227,9 +231,9 @@ def _become(order: Mapping[str, object], run_workers: Callable[[list[str]], None
     services.gateways.settings.settings.cache_clear()
     if skew_s := float(str(order["skew_s"])):
         _set_clock_wrong(timedelta(seconds=skew_s))
-    run_workers(names)
-    sys.stdout.flush()
-    os._exit(0)
+    sys.argv = ["cloudtill", "run", *names]
+    cloudtill()
+    raise AssertionError("the program exits")
 
 
 def _set_clock_wrong(skew: timedelta) -> None:

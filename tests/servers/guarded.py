@@ -8,11 +8,31 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, TypedDict
+from typing import Final, Protocol, TypedDict
 
 from tests.servers import guard
 
 _STOP_S: Final = 60
+
+
+class Process(Protocol):
+    """A process that was started: of `subprocess`, or a fork."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None:
+        """Its exit code, negative where a signal ended it; None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until it has ended; returns its exit code.
+
+        Raises:
+            TimeoutError: (of `subprocess` or Python's own) if it goes on.
+        """
+
+    def send_signal(self, sig: int) -> None:
+        """Send a signal, where it still runs."""
 
 
 class AsUser(TypedDict, total=False):
@@ -74,7 +94,7 @@ class Guarded:
         self._processes.append(process)
         return process
 
-    def end(self, process: "subprocess.Popen[bytes]", sign: signal.Signals) -> int:
+    def end(self, process: Process, sign: signal.Signals) -> int:
         """Send a signal to a process and wait until it has ended; returns its exit code."""
         process.send_signal(sign)
         code = process.wait(_STOP_S)

@@ -9,8 +9,10 @@ import pytest
 
 from services.registry import SCHEMAS, SERVICES
 from shared.users import temporary_users
+from tests.databases import Databases
 from tests.servers import Servers
 from tests.servers.guarded import Guarded, watched
+from tests.system.forks import Forks, forks
 from tests.system.house import House, open_house
 
 
@@ -27,6 +29,20 @@ def worker_guard() -> Iterator[Guarded]:
         yield guarded
 
 
+@pytest.fixture(scope="session")
+def worker_forks() -> Iterator[Forks]:
+    """Starts worker processes within milliseconds."""
+    with forks() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def database_url(databases: Databases) -> AsyncIterator[str]:
+    """A migrated database that nobody has after this test: its workers are processes."""
+    async with databases.fresh() as url:
+        yield url
+
+
 @pytest.fixture
 async def house_of(
     amqp_url: str,
@@ -34,6 +50,7 @@ async def house_of(
     running_servers: Servers,
     tmp_path: Path,
     worker_guard: Guarded,
+    worker_forks: Forks,
 ) -> AsyncIterator[OpenHouse]:
     """Opens the test's house. Each service in it has a user of its own."""
     async with AsyncExitStack() as closing:
@@ -44,7 +61,7 @@ async def house_of(
         async def opened(*names: str) -> House:
             services = [SERVICES[name] for name in names or SERVICES]
             house = await closing.enter_async_context(
-                open_house(services, amqp_url, database_url, tmp_path, worker_guard)
+                open_house(services, amqp_url, database_url, tmp_path, worker_guard, worker_forks)
             )
             house.addresses = addresses
             return house

@@ -3,11 +3,12 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from itertools import count
 from typing import Final, TypeVar
 
 from aio_pika.abc import AbstractConnection
+from aiormq import Channel
 
 from shared import broker
 from shared.broker import TROUBLE, ChannelGone, Deliveries, Delivery, confirming_channel
@@ -42,6 +43,7 @@ class Ear:
         self._something_new = asyncio.Condition()
         self._markers = count(1)
         self._last_marker = 0
+        self._marks = _Marks(amqp_url)
 
     async def wait_for(
         self, message_type: type[M], that: Callable[[M], bool], within_s: float
@@ -73,11 +75,13 @@ class Ear:
             must_arrive=True,
             body=str(marker).encode(),
         )
-        async with broker.connected(self._amqp_url, "ear marks") as connection:
-            channel = await confirming_channel(connection, lambda: None)
-            await broker.publish(channel, parcel, _PUBLISH_S)
+        await self._marks.publish(parcel)
         async with self._something_new:
             await self._something_new.wait_for(lambda: self._last_marker >= marker)
+
+    async def close(self) -> None:
+        """Wait for nothing any more."""
+        await self._marks.close()
 
     async def listen(self) -> None:
         """Hear, over one connection after the other, until cancelled."""
@@ -112,6 +116,39 @@ class Ear:
             self.heard.append(message)
 
 
+class _Marks:
+    """Publishes what an ear waits for, over one connection as long as that works: tests ask often
+    whether anything is left to do."""
+
+    def __init__(self, amqp_url: str) -> None:
+        self._amqp_url = amqp_url
+        self._closing = AsyncExitStack()
+        self._channel: Channel | None = None
+        self._one_by_one = asyncio.Lock()
+
+    async def publish(self, parcel: Parcel) -> None:
+        """Publish; once more where the connection of the last time turns out to be broken.
+
+        Raises:
+            ChannelGone, one of TROUBLE: if the broker can't be reached.
+        """
+        async with self._one_by_one:
+            if self._channel is not None and not self._channel.is_closed:
+                with suppress(ChannelGone, *TROUBLE):
+                    await broker.publish(self._channel, parcel, _PUBLISH_S)
+                    return
+            await self.close()
+            connected = broker.connected(self._amqp_url, "ear marks")
+            connection = await self._closing.enter_async_context(connected)
+            self._channel = await confirming_channel(connection, lambda: None)
+            await broker.publish(self._channel, parcel, _PUBLISH_S)
+
+    async def close(self) -> None:
+        """Close the connection, where there is one."""
+        self._channel = None
+        await self._closing.aclose()
+
+
 @asynccontextmanager
 async def listening(amqp_url: str) -> AsyncIterator[Ear]:
     """An ear at the exchange, which exists already, while the body runs."""
@@ -126,4 +163,4 @@ async def listening(amqp_url: str) -> AsyncIterator[Ear]:
         yield ear
     finally:
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await asyncio.gather(task, ear.close(), return_exceptions=True)

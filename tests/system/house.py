@@ -3,23 +3,25 @@
 import asyncio
 import os
 import signal
-import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
+import asyncpg
+
 from shared import broker, topology
 from shared.broker import confirming_channel
-from shared.database import Connection, connect
+from shared.database import Connection, Pool, connection
 from shared.inbox import MessageKey
 from shared.messages import Message
 from shared.outbox import Parcel
 from shared.service import Service
 from tests.servers import AMQP_URL, DATABASE_URL
-from tests.servers.guarded import Guarded
+from tests.servers.guarded import Guarded, Process
 from tests.system.ear import Ear, listening
+from tests.system.forks import Forks
 
 M = TypeVar("M", bound=Message)
 
@@ -54,7 +56,7 @@ _UNCONCLUDED = """
 class WorkerProcess:
     """A `cloudtill run` of its own."""
 
-    def __init__(self, name: str, process: "subprocess.Popen[bytes]", log: Path, guarded: Guarded):
+    def __init__(self, name: str, process: Process, log: Path, guarded: Guarded):
         self.name = name
         self.log = log
         self._process = process
@@ -75,7 +77,7 @@ class WorkerProcess:
         """Wait until it ends by itself; returns its exit code, -9 where it was killed.
 
         Raises:
-            subprocess.TimeoutExpired: if it goes on.
+            TimeoutError: (of `subprocess` or Python's own) if it goes on.
         """
         self._end_is_known = True
         return await asyncio.to_thread(self._process.wait, within_s)
@@ -101,6 +103,7 @@ class House:
     Attributes:
         ear: what was said on the exchange since the house was opened.
         database_url: of the test's own database.
+        database: connections to it, as an operator who sees all schemas.
         amqp_url: of the test's own virtual host.
         addresses: settings that give each service a user of its own.
         plug_ins: folders in which workers find what others installed.
@@ -111,18 +114,22 @@ class House:
         services: Sequence[Service],
         amqp_url: str,
         database_url: str,
+        database: Pool,
         ear: Ear,
         logs: Path,
         guarded: Guarded,
+        forks: Forks | None,
     ) -> None:
         self.ear = ear
         self.database_url = database_url
+        self.database = database
         self.amqp_url = amqp_url
         self.plug_ins: tuple[Path, ...] = ()
         self.addresses: dict[str, str] = {}
         self._services = services
         self._logs = logs
         self._guarded = guarded
+        self._forks = forks
         self._workers: list[WorkerProcess] = []
         self._at_work: set[str] = set()
 
@@ -149,15 +156,22 @@ class House:
                 for name, value in (self.addresses | settings).items()
             },
         }
-        process = self._guarded.launch(
-            [sys.executable, "-m", "services.cli", "run", *chosen],
+        worker = WorkerProcess(
+            log.stem, self._process(chosen, environment, log), log, self._guarded
+        )
+        self._workers.append(worker)
+        return worker
+
+    def _process(self, names: Sequence[str], environment: Mapping[str, str], log: Path) -> Process:
+        """A worker; forked where that is possible: what is plugged in is found at its start."""
+        if self._forks and not self.plug_ins:
+            return self._forks.start(names, environment, log)
+        return self._guarded.launch(
+            [sys.executable, "-m", "services.cli", "run", *names],
             log,
             end_with=signal.SIGKILL,
             environment=environment,
         )
-        worker = WorkerProcess(log.stem, process, log, self._guarded)
-        self._workers.append(worker)
-        return worker
 
     async def publish(self, *messages: Message) -> None:
         """Publish messages, all in flight at once, and wait until the broker has them."""
@@ -209,8 +223,7 @@ class House:
         """
         await self.ear.catch_up()
         heard = len(self.ear.heard)
-        db = await connect(self.database_url)
-        try:
+        async with connection(self.database) as db:
             for service in self._services:
                 if self._at_work and service.name not in self._at_work:
                     continue  # where others start the workers, all are waited for
@@ -220,8 +233,6 @@ class House:
                 "select "
                 + " + ".join(f"(select count(*) from {one.name}.outbox)" for one in self._services)
             )
-        finally:
-            await db.close()
         if waiting:
             return f"{waiting} messages in outboxes"
         await self.ear.catch_up()
@@ -272,14 +283,35 @@ class House:
 
 @asynccontextmanager
 async def open_house(
-    services: Sequence[Service], amqp_url: str, database_url: str, logs: Path, guarded: Guarded
+    services: Sequence[Service],
+    amqp_url: str,
+    database_url: str,
+    logs: Path,
+    guarded: Guarded,
+    forks: Forks | None = None,
 ) -> AsyncIterator[House]:
-    """A house with the queues of these services; its workers are stopped at the end."""
+    """A house with the queues of these services; its workers are stopped at the end.
+
+    Args:
+        forks: starts workers quickly; None: each is a `cloudtill run` from its beginning.
+    """
     async with broker.connected(amqp_url, "test") as connection:
         await topology.apply(connection, services)
-    async with listening(amqp_url) as ear:
-        house = House(services, amqp_url, database_url, ear, logs, guarded)
+    async with listening(amqp_url) as ear, _operators_of(database_url) as database:
+        house = House(services, amqp_url, database_url, database, ear, logs, guarded, forks)
         try:
             yield house
         finally:
             house.close()
+
+
+@asynccontextmanager
+async def _operators_of(database_url: str) -> AsyncIterator[Pool]:
+    """Connections that stay open while a test looks: each new one would have to read anew what
+    tables there are."""
+    operators = asyncpg.create_pool(database_url, min_size=0, max_size=8)
+    async with operators:
+        try:
+            yield operators
+        finally:
+            operators.terminate()  # some may lead to a server that is gone

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from services.cli.audit import checked
-from shared.database import connect
+from shared.database import connection
 from shared.messages import Message
 from shared.messages.upstream import (
     AccountRegistered,
@@ -140,11 +140,8 @@ def order(
 
 async def assert_audit_is_clean(house: House) -> None:
     """Everything of domain 11 holds, and nothing is on its way any more."""
-    db = await connect(house.database_url)
-    try:
+    async with connection(house.database) as db:
         checks = await checked(db, timedelta(0))
-    finally:
-        await db.close()
     wrong = {check.name: check.wrong for check in checks if check.wrong}
     assert not wrong, wrong
     assert not [check.name for check in checks if check.in_flight]
@@ -152,8 +149,5 @@ async def assert_audit_is_clean(house: House) -> None:
 
 async def fetch(house: House, statement: str, *arguments: object) -> list[tuple[Any, ...]]:
     """Rows of the house's database, as an operator sees it."""
-    db = await connect(house.database_url)
-    try:
+    async with connection(house.database) as db:
         return [tuple(row) for row in await db.fetch(statement, *arguments)]
-    finally:
-        await db.close()

@@ -1,15 +1,14 @@
 """One played database for all tests of this folder."""
 
-import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 import pytest_asyncio
 
 from services.registry import SERVICES
 from shared.database import Connection, connect
+from tests.databases import Databases
 from tests.integration.cli.played import play
 from tests.servers import Servers
 from tests.servers.guarded import Guarded, watched
@@ -27,16 +26,12 @@ def worker_guard() -> Iterator[Guarded]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def played_url(
     running_servers: Servers,
-    template_database: str,
+    databases: Databases,
     worker_guard: Guarded,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[str]:
     """A database in which everything has been played to its end. Tests leave it as it is."""
-    name = f"played_{uuid.uuid4().hex[:12]}"
-    url = urlunsplit(urlsplit(running_servers.database_url)._replace(path=f"/{name}"))
-    admin = await connect(running_servers.database_url)
-    try:
-        await admin.execute(f"create database {name} template {template_database}")
+    async with databases.fresh() as url:
         logs: Path = tmp_path_factory.mktemp("played")
         with virtual_host(running_servers) as amqp_url:
             async with open_house(
@@ -44,9 +39,6 @@ async def played_url(
             ) as house:
                 await play(house)
         yield url
-        await admin.execute(f"drop database {name} with (force)")
-    finally:
-        await admin.close()
 
 
 @pytest.fixture

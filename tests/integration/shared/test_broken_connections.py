@@ -1,9 +1,12 @@
 """Connections that break at the worst moment: trouble that passes, never a worker's end."""
 
 import asyncio
+import gc
+import logging
 import socket
 import threading
 import time
+import warnings
 from collections.abc import Sequence
 
 import asyncpg
@@ -36,6 +39,24 @@ async def test_a_broker_that_hangs_up_at_any_byte_of_the_handshake_is_trouble_th
                 cut += 1
     assert cut > 10
     assert let_in > 0
+
+
+async def test_a_connection_that_never_came_to_be_may_be_collected_in_any_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # pytest would keep what is logged, the error and all that led to it.
+    monkeypatch.setattr(logging.getLogger("aiormq.connection"), "disabled", True)
+    refused: list[BaseException] = []
+    try:
+        async with broker.connected(NOBODY_LISTENS, "test"):
+            pass
+    except broker.TROUBLE as error:
+        refused.append(error)
+    assert refused
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        await asyncio.to_thread(lambda: (refused.clear(), gc.collect()))
+    assert [str(one.message) for one in said] == []
 
 
 def test_a_proxy_that_lets_us_in_and_has_no_broker_is_trouble_that_passes() -> None:
