@@ -24,6 +24,8 @@ from tests.servers.server import (
 )
 
 _ROOT: Final = Path(__file__).parents[2]
+_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of our own is made there
+_PLENTY_BYTES: Final = 4 * 1024**3
 
 _RABBITMQ_CONF: Final = """\
 listeners.tcp.1 = 127.0.0.1:{port}
@@ -58,7 +60,7 @@ def start(
     """
     found = binaries.find_or_install(broker=broker, postgres=postgres)
     guarded = ending.enter_context(watched())
-    folder = folder_of_servers(guarded)
+    folder = folder_of_servers(guarded, durable=durable)
     rabbit = RabbitMQ(found.rabbitmq, folder / "rabbitmq", guarded) if found.rabbitmq else None
     database = (
         Postgres(found.postgres, folder / "postgres", guarded, durable) if found.postgres else None
@@ -289,20 +291,32 @@ def _user_of_postgres() -> int | None:
     return pwd.getpwnam("postgres").pw_uid if os.geteuid() == 0 else None
 
 
-def folder_of_servers(guarded: Guarded) -> Path:
-    """A new folder that the servers' user can reach: in the checkout, or else where all can."""
+def folder_of_servers(guarded: Guarded, *, durable: bool = True) -> Path:
+    """A new folder that the servers' user can reach: in the checkout, or else where all can.
+
+    What need not outlive the machine lies in memory where there is plenty of it: each database is a
+    thousand small files.
+    """
+    for place in _places(durable):
+        folder = _new_folder(place)
+        if _reaches(folder):
+            guarded.remove_at_the_end(folder)
+            return folder
+        folder.rmdir()
+    raise RuntimeError("there is no folder that the servers' user can reach")
+
+
+def _places(durable: bool) -> list[Path | None]:
     local = _ROOT / ".local"
     local.mkdir(exist_ok=True)
-    folder = _new_folder(local)
-    if not _reaches(folder):
-        folder.rmdir()
-        folder = _new_folder(None)
-    guarded.remove_at_the_end(folder)
-    return folder
+    in_memory = not durable and os.access(_MEMORY, os.W_OK | os.X_OK)
+    if in_memory and shutil.disk_usage(_MEMORY).free >= _PLENTY_BYTES:
+        return [_MEMORY, local, None]
+    return [local, None]
 
 
 def _new_folder(within: Path | None) -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="servers-", dir=within))
+    folder = Path(tempfile.mkdtemp(prefix="cloudtill-servers-", dir=within))
     folder.chmod(0o755)
     return folder
 

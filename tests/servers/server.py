@@ -24,7 +24,7 @@ POSTGRES_SETTINGS: Final = {
     "max_wal_size": "2GB",
     "autovacuum_naptime": "10s",
 }
-POSTGRES_HASTY: Final = {"fsync": "off", "full_page_writes": "off"}
+POSTGRES_HASTY: Final = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "512MB"}
 """A killed server loses nothing under these; a machine without power may."""
 
 _PORTS: Final = range(20_000, 32_000)
@@ -120,6 +120,11 @@ def _knock(url: str) -> None:
     address = urlsplit(url)
     with socket.create_connection((address.hostname or "", address.port or 0), timeout=5):
         pass
+
+
+def free_port() -> int:
+    """A port on which nobody listens now, nor will as the end of an outgoing connection."""
+    return free_ports(1)[0]
 
 
 def free_ports(count: int) -> list[int]:

@@ -73,7 +73,7 @@ class WorkerProcess:
         self._end_is_known = True
         return self._guarded.end(self._process, signal.SIGTERM)
 
-    async def wait_for_end(self, within_s: float = 30) -> int:
+    async def wait_for_end(self, within_s: float = 60) -> int:
         """Wait until it ends by itself; returns its exit code, -9 where it was killed.
 
         Raises:

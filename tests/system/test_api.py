@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 import shlex
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from decimal import Decimal
@@ -23,8 +22,8 @@ from shared import http
 from shared.messages.upstream import PricePublished, TopUpReceived
 from shared.messages.wallet import WalletCredited
 from tests.builders import said
-from tests.integration.gateways.stand_in import free_port
 from tests.integration.portal.browser import Browser
+from tests.servers.server import free_port
 from tests.system.house import House
 from tests.system.shop import LONG_AGO, assert_audit_is_clean, catalogue, fetch
 
@@ -158,8 +157,7 @@ async def test_a_worker_killed_after_the_receivers_answer_sends_again_under_the_
         came.append((request.headers["webhook-id"], await request.body()))
         return Response(status_code=204)
 
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port = found.getsockname()[1]
+    port = free_port()
     house.start(*(SERVICES.keys() - {"portal"}))
     dying = house.start("portal", die_at="sent", **customer.settings)
     async with http.serving(Starlette(routes=[Route("/", take, methods=["POST"])]), port):

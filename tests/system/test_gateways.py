@@ -34,7 +34,8 @@ from shared.messages.upstream import (
 )
 from shared.messages.wallet import WalletCredited
 from tests.builders import NOON, said
-from tests.integration.gateways.stand_in import StandIn, free_port, zalopay
+from tests.integration.gateways.stand_in import StandIn, zalopay
+from tests.servers.server import free_port
 from tests.system.house import House
 from tests.system.shop import assert_audit_is_clean, catalogue, customer, fetch, order, server
 

@@ -1,7 +1,6 @@
 """The portal in a real browser, against real workers: what a customer does, and sees happen."""
 
 import json
-import socket
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -18,6 +17,7 @@ from shared.messages.scheduler import TickMonth
 from shared.messages.upstream import AccountSwitchRequested
 from shared.periods import BillingMonth
 from tests.builders import said
+from tests.servers.server import free_port
 from tests.system.browsers import chromium
 from tests.system.house import House
 from tests.system.shop import assert_audit_is_clean, catalogue, customer, order, server
@@ -45,8 +45,7 @@ _PAGES = (
 @pytest.fixture
 async def site(house: House) -> str:
     """The address of a portal whose house is at work."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     address = f"http://localhost:{port}"
     others = [name for name in SERVICES if name != "portal"]
     house.start(*others, simulated_gateway_outcome="pays")

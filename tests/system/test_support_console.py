@@ -12,7 +12,7 @@ from shared.messages.upstream import TopUpReceived
 from shared.messages.wallet import WalletCredited
 from shared.periods import BillingMonth
 from tests.builders import said
-from tests.integration.gateways.stand_in import free_port
+from tests.servers.server import free_port
 from tests.system.browsers import assert_accessible, chromium
 from tests.system.conftest import OpenHouse
 from tests.system.house import House
@@ -35,6 +35,7 @@ async def test_support_switches_an_account_runs_a_month_and_replays_a_dead_lette
     )
     await house.publish(*catalogue(), *customer("acc-1", credit=500_000))
     await house.wait_for(WalletCredited)
+    await house.wait_until_idle()  # the portal hears once it answers
     async with chromium() as browser:
         page = await browser.new_page(base_url=address, locale="en-GB")
         page.set_default_timeout(PATIENCE_MS)

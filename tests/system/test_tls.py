@@ -28,7 +28,7 @@ from tests.program import Cloudtill, program
 from tests.servers import ServersMissing, binaries
 from tests.servers.guarded import Guarded
 from tests.servers.private import Postgres, RabbitMQ, folder_of_servers
-from tests.servers.server import free_ports
+from tests.servers.server import free_port
 from tests.system.house import open_house
 from tests.system.shop import customer
 
@@ -120,7 +120,7 @@ def secured(tmp_path: Path, worker_guard: Guarded) -> Iterator[Secured]:
     with ExitStack() as ending:
         rabbit = RabbitMQ(found.rabbitmq, folder / "rabbitmq", worker_guard)
         certificate, key = authority.issue("broker")
-        (port,) = free_ports(1)
+        port = free_port()
         with (folder / "rabbitmq" / "rabbitmq.conf").open("a") as conf:
             conf.write(
                 f"listeners.ssl.1 = 127.0.0.1:{port}\n"

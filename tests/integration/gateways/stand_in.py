@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import json
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from shared.http import serving
+from tests.servers.server import free_port
 
 APP_ID: Final = 4242
 KEY1: Final = "a key for requests"
@@ -183,14 +183,6 @@ class StandIn:
             self.forgetful -= 1
             return Response(status_code=502)
         return JSONResponse({"return_message": "", "sub_return_message": "", **content})
-
-
-def free_port() -> int:
-    """A port on which nobody listens now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

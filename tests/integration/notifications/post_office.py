@@ -1,7 +1,6 @@
 """A real mail server, that takes, defers, refuses and hangs up as a test says."""
 
 import asyncio
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +11,8 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from tests.servers.server import free_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +89,6 @@ class PostOffice:
             transport.abort()
             return "421 gone"
         return answer
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 @contextmanager

@@ -13,8 +13,9 @@ from shared.database import Connection, PassingTrouble
 from shared.messages import NotYet, Refused
 from shared.messages.notifications import NotificationFailed, NotificationSent
 from tests.integration.notifications.conftest import Desk
-from tests.integration.notifications.post_office import PostOffice, free_port
+from tests.integration.notifications.post_office import PostOffice
 from tests.integration.notifications.scenes import notice, of_invoice, registered
+from tests.servers.server import free_port
 
 
 async def test_a_notice_is_mailed_in_the_readers_language_and_told(desk: Desk) -> None:

@@ -3,7 +3,6 @@ answer is as the document has it."""
 
 import asyncio
 import json
-import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +20,7 @@ from shared.wire import parse
 from tests.integration.portal.conftest import Office
 from tests.integration.portal.lives import life_of
 from tests.integration.portal.programs import program
+from tests.servers.server import free_port
 
 _WITHIN_S: Final = 110
 _CHECKS: Final = (
@@ -90,8 +90,7 @@ async def test_whatever_is_asked_there_is_no_server_error_and_each_answer_is_as_
     endpoint = (await mine.ask("POST", "/webhook-endpoints", hook)).json()["endpoint_id"]
     described = tmp_path / "openapi.json"
     described.write_text(json.dumps(_document(endpoint)))
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port = found.getsockname()[1]
+    port = free_port()
     base = f"http://127.0.0.1:{port}/api/v1"
     async with http.serving(portal_app(office.portal()), port):
         answering = asyncio.create_task(_answer_questions(office))

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import hmac
 import json
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ from shared.wire import parse
 from tests.integration.portal.conftest import Office
 from tests.integration.portal.lives import invoice_issued, life_of, wallet_credited
 from tests.integration.portal.programs import Program, program
+from tests.servers.server import free_port
 
 WITHIN_S = 15
 QUICK = PortalSettings(
@@ -75,8 +75,7 @@ class Receiver:
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
     """An account's own system, which runs."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port = found.getsockname()[1]
+    port = free_port()
     one = Receiver(port)
     hook = Route("/hook", one.take, methods=["POST"])
     elsewhere = Route("/elsewhere", one.elsewhere, methods=["POST"])
@@ -257,8 +256,7 @@ async def test_an_endpoint_that_is_gone_is_disabled_at_once(
 
 
 async def test_a_receiver_that_is_away_is_tried_again(office: Office) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        away = Receiver(found.getsockname()[1])
+    away = Receiver(free_port())
     mine, path, _ = await subscribed(office, away)
     await office.hear(invoice_issued("an", "o-1"))
     async with working(office):

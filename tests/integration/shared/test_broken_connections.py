@@ -53,9 +53,14 @@ async def test_a_connection_that_never_came_to_be_may_be_collected_in_any_thread
     except broker.TROUBLE as error:
         refused.append(error)
     assert refused
+
+    def forget() -> None:
+        refused.clear()
+        gc.collect()
+
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        await asyncio.to_thread(lambda: (refused.clear(), gc.collect()))
+        await asyncio.to_thread(forget)
     assert [str(one.message) for one in said] == []
 
 
