@@ -29,7 +29,7 @@ from tests.system.shop import LONG_AGO, assert_audit_is_clean, catalogue, fetch
 
 DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "api.md"
 _TOKEN: Final = re.compile(r"cloudtill_[0-9a-f]{16}_[A-Za-z0-9_-]{43}")
-_WITHIN_S: Final = 30
+_WITHIN_S: Final = 60
 _SMALL: Final = PricePublished(
     product="vserver",
     sku="small",
@@ -53,7 +53,7 @@ class Customer:
             "portal_url": self.url,
             "portal_development_login": "true",
             "portal_webhooks_anywhere": "true",
-            "portal_webhook_lease_s": "1",
+            "portal_webhook_lease_s": "3",
             "portal_webhook_poll_s": "0.1",
         }
         self.account_id = ""

@@ -16,7 +16,7 @@ from tests.integration.notifications.post_office import PostOffice, post_office
 from tests.system.house import House
 from tests.system.shop import assert_audit_is_clean, catalogue, customer, fetch, order, server
 
-IMPATIENT = {"mail_lease_s": "1", "mail_longest_pause_s": "0.2"}
+IMPATIENT = {"mail_lease_s": "3", "mail_longest_pause_s": "0.2"}
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ async def off_queue(amqp_url: str, queue: str) -> dict[str, Any]:
     """The next message on a queue."""
     async with broker.connected(amqp_url, "test") as connection:
         channel = await connection.channel()
-        message = await (await channel.get_queue(queue)).get(timeout=5, no_ack=True)
+        message = await (await channel.get_queue(queue)).get(timeout=30, no_ack=True)
         assert message is not None
         event: dict[str, Any] = json.loads(message.body)
         assert message.message_id == event["id"]

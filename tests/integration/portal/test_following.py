@@ -13,7 +13,7 @@ from tests.integration.portal import story
 from tests.integration.portal.conftest import Office
 from tests.integration.portal.story import ACCOUNT
 
-_WITHIN_S = 10
+_WITHIN_S = 60
 
 
 @pytest.fixture

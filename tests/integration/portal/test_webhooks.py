@@ -31,7 +31,7 @@ from tests.integration.portal.lives import invoice_issued, life_of, wallet_credi
 from tests.integration.portal.programs import Program, program
 from tests.servers.server import free_port
 
-WITHIN_S = 15
+WITHIN_S = 60
 QUICK = PortalSettings(
     webhooks_anywhere=True,
     webhook_answer_s=5,

