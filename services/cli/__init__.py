@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "usage": "usage:app",
     "top": "top:top",
     "watch": "watch:watch",
+    "citus": "citus:citus",
     "asyncapi": "documents:asyncapi",
     "openapi": "documents:openapi",
 }

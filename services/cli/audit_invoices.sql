@@ -40,7 +40,7 @@ with metered as (
     group by s.resource_id, sku
 ), invoiced as (
     select v.resource_id, l.sku, sum(l.minutes) as minutes
-    from invoicing.invoice v join invoicing.invoice_line l using (invoice_id)
+    from invoicing.invoice v join invoicing.invoice_line l using (account_id, invoice_id)
     where v.kind in ('usage', 'final') and l.month is null and l.minutes is not null
     group by v.resource_id, l.sku
 ), corrected as (
@@ -66,13 +66,14 @@ with due as (
            sum(extract(epoch from a.period_to - a.period_from) / 60)::bigint as minutes
     from invoicing.adjustment a
     left join invoicing.invoice v
-        on v.kind = 'usage' and v.resource_id = a.resource_id and v.period = a.period
+        on v.kind = 'usage' and v.account_id = a.account_id and v.resource_id = a.resource_id
+        and v.period = a.period
     where (a.final_invoice_id is not null or v.invoice_id is not null)
       and (a.product, a.sku) not in (select product, sku from invoicing.meter_period)
     group by a.resource_id, a.sku
 ), invoiced as (
     select v.resource_id, l.sku, sum(l.minutes) as minutes
-    from invoicing.invoice v join invoicing.invoice_line l using (invoice_id)
+    from invoicing.invoice v join invoicing.invoice_line l using (account_id, invoice_id)
     where v.kind in ('usage', 'final') and l.month is not null and l.minutes is not null
     group by v.resource_id, l.sku
 )
@@ -119,7 +120,7 @@ select v.invoice_id as id,
               coalesce(p.paid, 0)) as detail,
        null::timestamptz as since, null::text as correlation_id
 from invoicing.invoice v
-left join invoicing.invoice_state s using (invoice_id)
+left join invoicing.invoice_state s using (account_id, invoice_id)
 left join (select invoice_id, sum(amount) as paid from invoicing.invoice_payment group by 1) p
     using (invoice_id)
 where (s.gross, s.paid) is distinct from (
@@ -159,7 +160,8 @@ select coalesce(p.payment_id, i.payment_id) as id,
 from (
     select p.payment_id, p.invoice_id, p.correlation_id, o.amount, o.recorded_at
     from billing.payment p
-    join billing.payment_outcome o on o.payment_id = p.payment_id and o.outcome = 'confirmed'
+    join billing.payment_outcome o
+        on o.account_id = p.account_id and o.payment_id = p.payment_id and o.outcome = 'confirmed'
     where p.invoice_id is not null
 ) p
 full join (
@@ -182,7 +184,8 @@ with latest as (
         and i.number >= s.first_number and i.number < s.end_number
     cross join lateral (
         select count(l.month) as adjustments
-        from invoicing.invoice_line l where l.invoice_id = i.invoice_id
+        from invoicing.invoice_line l
+        where l.account_id = i.account_id and l.invoice_id = i.invoice_id
     ) l
     group by s.period
 ), money as (

@@ -103,7 +103,8 @@ select t.transfer_id as id,
 from wallet.transfer t
 left join billing.charge c on c.charge_id = t.transfer_id
 left join billing.payment p on p.payment_id = c.payment_id
-left join billing.payment_outcome o on o.payment_id = p.payment_id
+left join billing.payment_outcome o
+    on o.account_id = p.account_id and o.payment_id = p.payment_id
 where t.kind = 'charge'
   and (o.outcome, o.amount, p.account_id, case p.method when 'poc' then 'poc' else 'credit' end)
       is distinct from ('confirmed', t.amount, t.account_id, t.wallet);
@@ -114,7 +115,8 @@ select p.payment_id as id,
        format('confirmed %s, charged %s', o.amount, coalesce(taken.amount, 0)) as detail,
        o.recorded_at as since, p.correlation_id
 from billing.payment p
-join billing.payment_outcome o on o.payment_id = p.payment_id and o.outcome = 'confirmed'
+join billing.payment_outcome o
+    on o.account_id = p.account_id and o.payment_id = p.payment_id and o.outcome = 'confirmed'
 left join (
     select c.payment_id, sum(t.amount) as amount
     from billing.charge c
@@ -130,7 +132,8 @@ select p.payment_id as id,
               coalesce(g.amount::text, 'nothing')) as detail,
        null::timestamptz as since, p.correlation_id
 from billing.payment p
-left join billing.payment_outcome o on o.payment_id = p.payment_id and o.outcome = 'confirmed'
+left join billing.payment_outcome o
+    on o.account_id = p.account_id and o.payment_id = p.payment_id and o.outcome = 'confirmed'
 left join billing.gateway_receipt g on g.payment_id = p.payment_id and g.became = 'payment'
 where p.method in ('gateway', 'on_behalf') and o.amount is distinct from g.amount;
 
@@ -215,7 +218,7 @@ from (
     from billing.order_item i
     left join billing.payment p on p.order_id = i.order_id
     left join billing.payment_outcome o
-        on o.payment_id = p.payment_id and o.outcome = 'confirmed'
+        on o.account_id = p.account_id and o.payment_id = p.payment_id and o.outcome = 'confirmed'
     left join billing.refund r on r.order_id = i.order_id and r.item_id = i.item_id
 ) i
 group by i.resource_id

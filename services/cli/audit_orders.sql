@@ -5,7 +5,8 @@ select p.payment_id as id,
               coalesce(o.amount::text, 'nothing')) as detail,
        null::timestamptz as since, p.correlation_id
 from billing.payment p
-left join billing.payment_outcome o on o.payment_id = p.payment_id and o.outcome = 'confirmed'
+left join billing.payment_outcome o
+    on o.account_id = p.account_id and o.payment_id = p.payment_id and o.outcome = 'confirmed'
 left join (
     select order_id, sum(amount) as amount from billing.order_item where amount > 0 group by 1
 ) i on i.order_id = p.order_id
@@ -18,7 +19,8 @@ select i.order_id || '/' || i.item_id as id, format('paid %s, and no outcome', i
        case when q.request_id is null then o.recorded_at else 'infinity' end as since,
        p.correlation_id
 from billing.payment p
-join billing.payment_outcome o on o.payment_id = p.payment_id and o.outcome = 'confirmed'
+join billing.payment_outcome o
+    on o.account_id = p.account_id and o.payment_id = p.payment_id and o.outcome = 'confirmed'
 join billing.order_item i on i.order_id = p.order_id
 left join billing.item_outcome e on e.order_id = i.order_id and e.item_id = i.item_id
 left join provisioning.request q
@@ -49,7 +51,8 @@ select i.order_id || '/' || i.item_id as id,
               coalesce(v.invoice_id, 'none')) as detail,
        e.recorded_at as since, p.correlation_id
 from billing.payment p
-join billing.payment_outcome o on o.payment_id = p.payment_id and o.outcome = 'confirmed'
+join billing.payment_outcome o
+    on o.account_id = p.account_id and o.payment_id = p.payment_id and o.outcome = 'confirmed'
 join billing.order_item i on i.order_id = p.order_id and i.amount > 0
 join billing.item_outcome e
     on e.order_id = i.order_id and e.item_id = i.item_id and e.outcome = 'failed'
@@ -68,7 +71,8 @@ from invoicing.invoice v
 left join billing.purchase_order d on d.order_id = v.order_id
 left join billing.item_outcome e on e.order_id = v.order_id and e.item_id = v.item_id
 left join billing.payment p on p.order_id = v.order_id
-left join billing.payment_outcome o on o.payment_id = p.payment_id
+left join billing.payment_outcome o
+    on o.account_id = p.account_id and o.payment_id = p.payment_id
 where v.kind = 'prepaid'
   and (e.outcome is distinct from 'done'
        or v.gross > 0 and o.outcome is distinct from 'confirmed');
@@ -79,7 +83,7 @@ select o.order_id as id, o.state as detail, o.recorded_at as since, o.correlatio
 from billing.purchase_order o
 where o.state in ('awaiting_payment', 'awaiting_hold', 'provisioning')
   and not exists (
-      select from billing.payment p join billing.gateway_request g using (payment_id)
+      select from billing.payment p join billing.gateway_request g using (account_id, payment_id)
       where p.order_id = o.order_id and g.open
   )
   and not exists (
@@ -91,7 +95,7 @@ where o.state in ('awaiting_payment', 'awaiting_hold', 'provisioning')
 select p.payment_id as id, format('%s for invoice %s', p.amount, p.invoice_id) as detail,
        p.recorded_at as since, p.correlation_id
 from billing.payment p
-left join billing.payment_outcome o using (payment_id)
+left join billing.payment_outcome o using (account_id, payment_id)
 left join billing.gateway_request g on g.payment_id = p.payment_id and g.open
 where p.invoice_id is not null and o.payment_id is null and g.payment_id is null;
 
@@ -103,7 +107,7 @@ select c.code as id,
 from billing.coupon c
 left join (
     select u.code, count(*) as uses, count(*) filter (where o.state in ('cancelled', 'failed')) as idle
-    from billing.coupon_use u join billing.purchase_order o using (order_id)
+    from billing.coupon_use u join billing.purchase_order o using (account_id, order_id)
     where u.given_back_at is null
     group by u.code
 ) u using (code)

@@ -38,7 +38,7 @@ with reported as (
 ), invoiced as (
     select v.resource_id, coalesce(l.month, v.period) as month, l.sku,
            sum(case when l.amount < 0 then -l.quantity else l.quantity end) as quantity
-    from invoicing.invoice v join invoicing.invoice_line l using (invoice_id)
+    from invoicing.invoice v join invoicing.invoice_line l using (account_id, invoice_id)
     where v.kind = 'usage' and l.minutes is null
     group by v.resource_id, coalesce(l.month, v.period), l.sku
 )

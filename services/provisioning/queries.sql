@@ -19,7 +19,7 @@ insert into resource (resource_id, account_id, product, name, user_type, state, 
                       open_request, poc)
 select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
                      $7::jsonb[], $8::text[], $9::text[])
-on conflict (resource_id) do nothing;
+on conflict do nothing;
 
 -- name: lock_resources
 -- These resources, locked in a fixed order so that two workers never deadlock.
@@ -94,12 +94,12 @@ set user_type = t.user_type, state = t.state, components = t.components,
     suspended_by = t.suspended_by, starts_at = t.starts_at, ends_at = t.ends_at,
     version = t.version, open_request = t.open_request, next_step = t.next_step,
     next_due_at = t.next_due_at, poc = t.poc, changed_at = now()
-from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::timestamptz[],
-            $7::timestamptz[], $8::integer[], $9::text[], $10::text[], $11::timestamptz[],
-            $12::text[])
-    as t (resource_id, user_type, state, components, suspended_by, starts_at, ends_at, version,
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::text[],
+            $7::timestamptz[], $8::timestamptz[], $9::integer[], $10::text[], $11::text[],
+            $12::timestamptz[], $13::text[])
+    as t (account_id, resource_id, user_type, state, components, suspended_by, starts_at, ends_at, version,
           open_request, next_step, next_due_at, poc)
-where r.resource_id = t.resource_id;
+where r.account_id = t.account_id and r.resource_id = t.resource_id;
 
 -- name: find_ordered
 -- Those of these items of orders that were asked for before.
@@ -122,7 +122,7 @@ insert into request (request_id, resource_id, account_id, action, order_id, item
 select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
                      $7::jsonb[], $8::text[], $9::text[], $10::text[], $11::timestamptz[],
                      $12::timestamptz[], $13::text[], $14::timestamptz[], $15::jsonb[])
-on conflict (request_id) do update
+on conflict (account_id, request_id) do update
 set outcome = excluded.outcome, concluded_at = excluded.concluded_at, details = excluded.details;
 
 -- name: show_resource

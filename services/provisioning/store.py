@@ -141,6 +141,7 @@ async def save_work(db: Connection, work: Work) -> None:
 async def _save_resources(db: Connection, resources: Sequence[Resource]) -> None:
     await db.execute(
         sql.save_resources,
+        [one.account_id for one in resources],
         [one.resource_id for one in resources],
         [one.user_type for one in resources],
         [one.state for one in resources],

@@ -105,14 +105,15 @@ with input as (
     set held = w.held + d.delta
     from (
         select i.account_id, sum(i.amount - coalesce(h.amount, 0))::bigint as delta
-        from input i left join hold h using (hold_id)
+        from input i
+        left join hold h on h.account_id = i.account_id and h.wallet = 'credit' and h.hold_id = i.hold_id
         group by i.account_id
     ) d
     where w.account_id = d.account_id and w.wallet = 'credit' and d.delta <> 0
 )
 insert into hold (hold_id, account_id, amount, change_id, changed_at)
 select hold_id, account_id, amount, change_id, changed_at from input
-on conflict (hold_id) do update
+on conflict (account_id, wallet, hold_id) do update
 set amount = excluded.amount, change_id = excluded.change_id, changed_at = excluded.changed_at;
 
 -- name: show_wallets

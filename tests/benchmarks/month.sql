@@ -105,10 +105,10 @@ with counted as (
            gross, now(), now()
     from total
 )
-insert into bare.invoice_line (invoice_id, position, sku, description, quantity, minutes,
-                               unit_price, discount_rate, amount, vat, vat_rate, vat_included,
+insert into bare.invoice_line (account_id, invoice_id, position, sku, description, quantity,
+                               minutes, unit_price, discount_rate, amount, vat, vat_rate, vat_included,
                                period_from, period_to)
-select t.invoice_id,
+select t.account_id, t.invoice_id,
        row_number() over (partition by t.invoice_id order by l.version, l.position, l.period_from),
        l.sku, r.name || ': ' || l.sku, l.quantity, l.minutes, l.unit_price,
        nullif(l.discount_rate, 0), l.amount, l.vat, l.vat_rate, l.vat_included, l.period_from,
@@ -131,7 +131,7 @@ select count(*) as lines,
        (select row(count(*), sum(hashtextextended(
             concat_ws('/', i.resource_id, i.gross, i.vat, l.position, l.sku, l.amount, l.vat,
                       l.minutes, l.period_from, l.period_to), 0)::numeric))::text
-        from invoice i join invoice_line l using (invoice_id)) as ours,
+        from invoice i join invoice_line l using (account_id, invoice_id)) as ours,
        (select row(count(*), sum(hashtextextended(
             concat_ws('/', i.resource_id, i.gross, i.vat, l.position, l.sku, l.amount, l.vat,
                       l.minutes, l.period_from, l.period_to), 0)::numeric))::text

@@ -14,7 +14,8 @@ from tests.conftest import OpenDatabase
 _ROOT = Path(__file__).parents[2]
 
 
-def _statements(service: Service) -> Iterator[tuple[str, str]]:
+def statements_of(service: Service) -> Iterator[tuple[str, str]]:
+    """The named statements of a service and of the messaging, each with the file that it is in."""
     yield from Statements("shared", "messaging.sql").items()
     package = importlib.import_module(service.package)
     for file in sorted(Path(package.__path__[0]).rglob("*.sql")):
@@ -30,7 +31,7 @@ async def test_postgres_can_prepare_each_statement(
 ) -> None:
     failed: dict[str, str] = {}
     async with open_database(service.name) as db:
-        for name, statement in _statements(service):
+        for name, statement in statements_of(service):
             try:
                 async with db.transaction():
                     await db.prepare(statement)
@@ -42,4 +43,4 @@ async def test_postgres_can_prepare_each_statement(
 @pytest.mark.parametrize("service", SCHEMAS, ids=lambda service: service.name)
 def test_each_service_has_statements_of_its_own(service: Service) -> None:
     shared = set(Statements("shared", "messaging.sql"))
-    assert {name for name, _ in _statements(service)} - shared
+    assert {name for name, _ in statements_of(service)} - shared

@@ -48,6 +48,7 @@ class Receipt:
     """Money that came through a gateway, in smallest units, for a payment; with the top-up that
     turns it into credit, where one does."""
 
+    account_id: str
     gateway: str
     gateway_reference: str
     payment_id: str

@@ -29,7 +29,7 @@ async def gateway_payment_succeeded(
     said: list[Said] = []
     came: list[Receipt] = []
     paid: list[tuple[Payment, int, Message]] = []
-    topped_up: list[str] = []
+    topped_up: list[Payment] = []
     for success in successes:
         payment = payments.get(success.payment_id)
         reference = (success.gateway, success.gateway_reference)
@@ -50,7 +50,7 @@ async def gateway_payment_succeeded(
             continue
         payments[payment.payment_id] = replace(payment, gateway_open=False)
         if payment.method == "top_up_and_pay":
-            topped_up.append(payment.payment_id)
+            topped_up.append(payment)
         else:
             paid.append((payment, success.amount, success))
     await store.append_receipts(db, came)
@@ -63,6 +63,7 @@ def _receipt(payment: Payment, success: GatewayPaymentSucceeded) -> Receipt:
     pays = _pays(payment, success)
     is_direct = pays and payment.method != "top_up_and_pay"
     return Receipt(
+        account_id=payment.account_id,
         gateway=success.gateway,
         gateway_reference=success.gateway_reference,
         payment_id=success.payment_id,

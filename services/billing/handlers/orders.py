@@ -128,7 +128,12 @@ async def _take(accepted: Sequence[tuple[OrderPlaced, Accepted]], db: Connection
         ],
     )
     await catalogue.use_coupons(
-        db, [(order.coupon, order.order_id) for order, _ in accepted if order.coupon is not None]
+        db,
+        [
+            (order.coupon, order.account_id, order.order_id)
+            for order, _ in accepted
+            if order.coupon is not None
+        ],
     )
 
 

@@ -62,9 +62,7 @@ async def request(payments: Sequence[tuple[Payment, Message]], db: Connection) -
         ],
     )
     charged = [(payment, cause) for payment, cause in asked if payment.gateway_amount is None]
-    await store.append_charges(
-        db, [(payment.payment_id, payment.payment_id, payment.amount) for payment, _ in charged]
-    )
+    await store.append_charges(db, [(payment.payment_id, payment) for payment, _ in charged])
     said: list[Said] = [_charge(payment.payment_id, payment, cause) for payment, cause in charged]
     said += [
         _requested(payment, cause) for payment, cause in asked if payment.gateway_amount is not None
@@ -211,9 +209,7 @@ async def wallet_credited(credits: Sequence[WalletCredited], db: Connection) -> 
         if credit.reference in topped_up
         and (payment := payments[topped_up[credit.reference]]).outcome is None
     ]
-    await store.append_charges(
-        db, [(charge_id, payment.payment_id, payment.amount) for charge_id, payment, _ in charges]
-    )
+    await store.append_charges(db, [(charge_id, payment) for charge_id, payment, _ in charges])
     return [_charge(charge_id, payment, credit) for charge_id, payment, credit in charges]
 
 
@@ -286,7 +282,8 @@ async def fail(failures: Sequence[Failure], db: Connection) -> list[Said]:
         await orders.cancel_orders(db, cancelled)
         items = await orders.find_ordered_resources(db, list(cancelled))
         await resources.end_busy(db, items)
-        await catalogue.give_back_coupons(db, list(cancelled))
+        accounts = {one.payment.order_id: one.payment.account_id for one in failures}
+        await catalogue.give_back_coupons(db, {one: accounts[one] for one in cancelled})
     decisions = [
         Decision(one.payment.order_id, one.reason, one.cause)
         for one in failures

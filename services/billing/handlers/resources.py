@@ -94,13 +94,18 @@ async def _applied(
 async def _save_pieces(
     applied: Sequence[_Applied], before: dict[str, Resource], db: Connection
 ) -> None:
-    begun: list[tuple[str, TermPiece]] = []
-    ended: list[tuple[TermPiece, datetime]] = []
+    begun: list[tuple[str, str, TermPiece]] = []
+    ended: list[tuple[str, TermPiece, datetime]] = []
     live = {resource_id: resource.pieces for resource_id, resource in before.items()}
     for one in applied:
         resource_id, pieces = one.event.resource_id, one.change.resource.pieces
-        begun += [(resource_id, piece) for piece in pieces if piece not in live[resource_id]]
-        ended += [(piece, one.event.at) for piece in live[resource_id] if piece not in pieces]
+        account_id = before[resource_id].account_id
+        begun += [
+            (account_id, resource_id, piece) for piece in pieces if piece not in live[resource_id]
+        ]
+        ended += [
+            (account_id, piece, one.event.at) for piece in live[resource_id] if piece not in pieces
+        ]
         live[resource_id] = pieces
     await store.save_pieces(db, ended, begun)
 
@@ -121,7 +126,13 @@ async def _conclude(
     await orders.append_outcomes(
         db,
         [
-            Outcome(order_id, item_id, None, by_item[order_id, item_id].event.at)
+            Outcome(
+                held[order_id].account_id,
+                order_id,
+                item_id,
+                None,
+                by_item[order_id, item_id].event.at,
+            )
             for order_id, item_id in sorted(costs)
         ],
     )
@@ -160,7 +171,11 @@ async def provisioning_failed(failures: Sequence[ProvisioningFailed], db: Connec
     costs = await orders.find_open_items(db, by_item)
     failed = {key: by_item[key] for key in sorted(costs)}
     came_to_nothing = await orders.append_outcomes(
-        db, [Outcome(*key, one.reason, one.time) for key, one in failed.items()]
+        db,
+        [
+            Outcome(held[one.order_id].account_id, *key, one.reason, one.time)
+            for key, one in failed.items()
+        ],
     )
     await catalogue.give_back_coupons(db, came_to_nothing)
     await store.end_busy(db, [(one.resource_id, one.order_id) for one in failed.values()])

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from services.billing.domain.catalogue import (
     Catalogue,
@@ -166,15 +166,18 @@ async def _coupons(db: Connection, statement: str, codes: Collection[str]) -> di
     }
 
 
-async def use_coupons(db: Connection, uses: Sequence[tuple[str, str]]) -> None:
-    """Note which order uses which code, given as (code, order id)."""
+async def use_coupons(db: Connection, uses: Sequence[tuple[str, str, str]]) -> None:
+    """Note which order uses which code, given as (code, account id, order id)."""
     if uses:
         await db.execute(
-            sql.use_coupons, [code for code, _ in uses], [order_id for _, order_id in uses]
+            sql.use_coupons,
+            [code for code, _, _ in uses],
+            [account_id for _, account_id, _ in uses],
+            [order_id for _, _, order_id in uses],
         )
 
 
-async def give_back_coupons(db: Connection, order_ids: Sequence[str]) -> None:
-    """Orders that came to nothing used no coupon."""
-    if order_ids:
-        await db.execute(sql.give_back_coupons, list(order_ids))
+async def give_back_coupons(db: Connection, orders: Mapping[str, str]) -> None:
+    """Orders that came to nothing, each with its account, used no coupon."""
+    if orders:
+        await db.execute(sql.give_back_coupons, sorted(set(orders.values())), list(orders))

@@ -83,8 +83,8 @@ from coupon where code = any($1::text[]);
 -- name: use_coupons
 -- Orders use coupons.
 with used as (
-    insert into coupon_use (code, order_id)
-    select * from unnest($1::text[], $2::text[])
+    insert into coupon_use (code, account_id, order_id)
+    select * from unnest($1::text[], $2::text[], $3::text[])
     returning code
 )
 update coupon c set uses = c.uses + u.uses
@@ -95,12 +95,13 @@ where c.code = u.code;
 -- Orders that came to nothing give back the use of their coupon; coupons are held in a fixed order.
 with held as materialized (
     select code from coupon
-    where code in (select u.code from coupon_use u where u.order_id = any($1::text[]))
+    where code in (select u.code from coupon_use u
+                   where u.account_id = any($1::text[]) and u.order_id = any($2::text[]))
     order by code
     for no key update
 ), given_back as (
     update coupon_use set given_back_at = now()
-    where order_id = any($1::text[]) and given_back_at is null
+    where account_id = any($1::text[]) and order_id = any($2::text[]) and given_back_at is null
       and code in (select code from held)
     returning code
 )

@@ -61,6 +61,7 @@ async def save_holds(db: Connection, holds: Sequence[OrderHold]) -> None:
     if holds:
         await db.execute(
             sql.save_holds,
+            [one.account_id for one in holds],
             [one.resource_id for one in holds],
             [one.outcome for one in holds],
             [one.answered_at for one in holds],

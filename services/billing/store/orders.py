@@ -42,6 +42,7 @@ class HeldOrder:
 class Outcome:
     """How an item ended: done where `reason` is None."""
 
+    account_id: str
     order_id: str
     item_id: str
     reason: str | None
@@ -79,7 +80,7 @@ async def append_orders(db: Connection, decided: Sequence[Decided]) -> None:
         [one.order.envelope.correlation_id or one.order.envelope.id for one in decided],
     )
     items = [
-        (one.order.order_id, position, item)
+        (one.order, position, item)
         for one in decided
         if one.accepted
         for position, item in enumerate(one.accepted.items, 1)
@@ -87,7 +88,8 @@ async def append_orders(db: Connection, decided: Sequence[Decided]) -> None:
     if items:
         await db.execute(
             sql.append_items,
-            [order_id for order_id, _, _ in items],
+            [order.account_id for order, _, _ in items],
+            [order.order_id for order, _, _ in items],
             [item.item_id for _, _, item in items],
             [position for _, position, _ in items],
             [item.resource_id for _, _, item in items],
@@ -160,24 +162,26 @@ async def find_open_items(
     return {(row["order_id"], row["item_id"]): row["amount"] for row in rows}
 
 
-async def append_outcomes(db: Connection, outcomes: Sequence[Outcome]) -> list[str]:
+async def append_outcomes(db: Connection, outcomes: Sequence[Outcome]) -> dict[str, str]:
     """Note how items ended.
 
     Returns:
-        The orders that came to nothing: all of their items failed.
+        The orders that came to nothing, each with its account: all of their items failed.
     """
     if not outcomes:
-        return []
+        return {}
     await db.execute(
         sql.append_outcomes,
+        [one.account_id for one in outcomes],
         [one.order_id for one in outcomes],
         [one.item_id for one in outcomes],
         ["done" if one.reason is None else "failed" for one in outcomes],
         [one.reason for one in outcomes],
         [one.at for one in outcomes],
     )
-    order_ids = sorted({one.order_id for one in outcomes})
-    return [row["order_id"] for row in await db.fetch(sql.conclude_orders, order_ids)]
+    accounts = {one.order_id: one.account_id for one in outcomes}
+    rows = await db.fetch(sql.conclude_orders, sorted(set(accounts.values())), sorted(accounts))
+    return {row["order_id"]: accounts[row["order_id"]] for row in rows}
 
 
 async def append_refunds(db: Connection, refunds: Sequence[Refund]) -> None:

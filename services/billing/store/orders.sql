@@ -18,8 +18,9 @@ from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text
 
 -- name: append_items
 -- The items of accepted orders, with their price.
-insert into order_item (order_id, item_id, position, resource_id, amount, priced)
-select * from unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::bigint[], $6::jsonb[]);
+insert into order_item (account_id, order_id, item_id, position, resource_id, amount, priced)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::bigint[],
+                     $7::jsonb[]);
 
 -- name: find_items
 -- The items of orders as a JSON array, in the order in which they were placed.
@@ -45,7 +46,7 @@ where o.order_id = t.order_id and o.state in ('awaiting_payment', 'awaiting_hold
 -- name: lock_orders
 -- Hold orders while their items are concluded, with how they were paid.
 select o.order_id, o.account_id, o.coupon, o.payment_method, p.payment_id
-from purchase_order o left join payment p using (order_id)
+from purchase_order o left join payment p using (account_id, order_id)
 where o.order_id = any($1::text[])
 order by o.order_id
 for no key update of o;
@@ -56,22 +57,23 @@ select i.order_id, i.item_id, i.amount
 from order_item i
 join unnest($1::text[], $2::text[]) as t (order_id, item_id) using (order_id, item_id)
 where not exists (
-    select from item_outcome o where o.order_id = i.order_id and o.item_id = i.item_id
+    select from item_outcome o
+    where o.account_id = i.account_id and o.order_id = i.order_id and o.item_id = i.item_id
 );
 
 -- name: append_outcomes
 -- How items ended.
-insert into item_outcome (order_id, item_id, outcome, reason, at)
-select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[]);
+insert into item_outcome (account_id, order_id, item_id, outcome, reason, at)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[]);
 
 -- name: conclude_orders
 -- Orders whose items have all ended; those that come back came to nothing.
 with ended as (
-    select i.order_id, count(*) as items, count(o.outcome) as outcomes,
+    select i.account_id, i.order_id, count(*) as items, count(o.outcome) as outcomes,
            count(*) filter (where o.outcome = 'failed') as failures, max(o.at) as at
-    from order_item i left join item_outcome o using (order_id, item_id)
-    where i.order_id = any($1::text[])
-    group by i.order_id
+    from order_item i left join item_outcome o using (account_id, order_id, item_id)
+    where i.account_id = any($1::text[]) and i.order_id = any($2::text[])
+    group by i.account_id, i.order_id
 ), concluded as (
     update purchase_order p
     set state = case when e.failures = 0 then 'completed'
@@ -79,7 +81,8 @@ with ended as (
                      else 'partially_completed' end,
         concluded_at = e.at
     from ended e
-    where p.order_id = e.order_id and e.outcomes = e.items and p.state = 'provisioning'
+    where p.account_id = e.account_id and p.order_id = e.order_id and e.outcomes = e.items
+      and p.state = 'provisioning'
     returning p.order_id, p.state
 )
 select order_id from concluded where state = 'failed';
@@ -102,8 +105,8 @@ from purchase_order o where o.order_id = $1;
 select i.item_id, i.resource_id, i.priced ->> 'product' as product, i.priced ->> 'name' as name,
        i.priced ->> 'poc' as poc, i.amount, o.outcome, o.reason, o.at, r.amount as refunded
 from order_item i
-left join item_outcome o using (order_id, item_id)
-left join refund r using (order_id, item_id)
+left join item_outcome o using (account_id, order_id, item_id)
+left join refund r using (account_id, order_id, item_id)
 where i.order_id = $1
 order by i.position;
 

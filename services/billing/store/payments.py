@@ -40,20 +40,22 @@ async def append_gateway_requests(db: Connection, payments: Sequence[Payment]) -
     if asked:
         await db.execute(
             sql.append_gateway_requests,
+            [payment.account_id for payment in asked],
             [payment.payment_id for payment in asked],
             [payment.gateway_amount for payment in asked],
             [payment.pay_until for payment in asked],
         )
 
 
-async def append_charges(db: Connection, charges: Sequence[tuple[str, str, int]]) -> None:
-    """Note what the wallet is told to take, as (charge id, payment id, amount)."""
+async def append_charges(db: Connection, charges: Sequence[tuple[str, Payment]]) -> None:
+    """Note that the wallet is told to take all of payments, as (charge id, payment)."""
     if charges:
         await db.execute(
             sql.append_charges,
-            [charge_id for charge_id, _, _ in charges],
-            [payment_id for _, payment_id, _ in charges],
-            [amount for _, _, amount in charges],
+            [payment.account_id for _, payment in charges],
+            [charge_id for charge_id, _ in charges],
+            [payment.payment_id for _, payment in charges],
+            [payment.amount for _, payment in charges],
         )
 
 
@@ -97,6 +99,7 @@ async def append_outcomes(db: Connection, outcomes: Sequence[PaymentOutcome]) ->
     """Note how payments ended; nothing more is expected of a gateway for them."""
     await db.execute(
         sql.append_payment_outcomes,
+        [one.payment.account_id for one in outcomes],
         [one.payment.payment_id for one in outcomes],
         [one.payment.amount for one in outcomes],
         ["confirmed" if one.reason is None else "failed" for one in outcomes],
@@ -104,16 +107,18 @@ async def append_outcomes(db: Connection, outcomes: Sequence[PaymentOutcome]) ->
         [one.reason for one in outcomes],
         [one.at for one in outcomes],
     )
-    through_gateway = [
-        one.payment.payment_id for one in outcomes if one.payment.gateway_amount is not None
-    ]
+    through_gateway = [one.payment for one in outcomes if one.payment.gateway_amount is not None]
     await close_gateway_requests(db, through_gateway)
 
 
-async def close_gateway_requests(db: Connection, payment_ids: Sequence[str]) -> None:
+async def close_gateway_requests(db: Connection, payments: Sequence[Payment]) -> None:
     """Nothing more is expected of a gateway for these payments."""
-    if payment_ids:
-        await db.execute(sql.close_gateway_requests, list(payment_ids))
+    if payments:
+        await db.execute(
+            sql.close_gateway_requests,
+            sorted({payment.account_id for payment in payments}),
+            [payment.payment_id for payment in payments],
+        )
 
 
 async def find_receipts(
@@ -136,6 +141,7 @@ async def append_receipts(db: Connection, receipts: Sequence[Receipt]) -> None:
     if receipts:
         await db.execute(
             sql.append_receipts,
+            [one.account_id for one in receipts],
             [one.gateway for one in receipts],
             [one.gateway_reference for one in receipts],
             [one.payment_id for one in receipts],

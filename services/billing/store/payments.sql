@@ -11,14 +11,14 @@ select payment_id from payment where payment_id = any($1::text[]);
 
 -- name: append_charges
 -- What the wallet is told to take.
-insert into charge (charge_id, payment_id, amount)
-select * from unnest($1::text[], $2::text[], $3::bigint[])
-on conflict (charge_id) do nothing;
+insert into charge (account_id, charge_id, payment_id, amount)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
+on conflict do nothing;
 
 -- name: append_gateway_requests
 -- What somebody has to pay through a gateway.
-insert into gateway_request (payment_id, amount, pay_until)
-select * from unnest($1::text[], $2::bigint[], $3::timestamptz[]);
+insert into gateway_request (account_id, payment_id, amount, pay_until)
+select * from unnest($1::text[], $2::text[], $3::bigint[], $4::timestamptz[]);
 
 -- name: find_charges
 -- Which payments these charges are for.
@@ -36,19 +36,20 @@ for no key update;
 select p.payment_id, p.account_id, p.order_id, p.invoice_id, p.method, p.amount, p.currency,
        p.as_far_as_possible, o.outcome, g.amount as gateway_amount, g.pay_until, g.open
 from payment p
-left join payment_outcome o using (payment_id)
-left join gateway_request g using (payment_id)
+left join payment_outcome o using (account_id, payment_id)
+left join gateway_request g using (account_id, payment_id)
 where p.payment_id = any($1::text[]);
 
 -- name: append_payment_outcomes
 -- How payments ended.
-insert into payment_outcome (payment_id, asked, outcome, amount, reason, at)
-select * from unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::text[],
-                     $6::timestamptz[]);
+insert into payment_outcome (account_id, payment_id, asked, outcome, amount, reason, at)
+select * from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::text[],
+                     $7::timestamptz[]);
 
 -- name: close_gateway_requests
 -- Nothing more is expected of a gateway for these payments.
-update gateway_request set open = false where payment_id = any($1::text[]) and open;
+update gateway_request set open = false
+where account_id = any($1::text[]) and payment_id = any($2::text[]) and open;
 
 -- name: find_receipts
 -- The money that came under these references.
@@ -59,9 +60,10 @@ join unnest($1::text[], $2::text[]) as t (gateway, gateway_reference)
 
 -- name: append_receipts
 -- Money that came through a gateway.
-insert into gateway_receipt (gateway, gateway_reference, payment_id, amount, became, top_up_id, at)
-select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[],
-                     $7::timestamptz[]);
+insert into gateway_receipt (account_id, gateway, gateway_reference, payment_id, amount, became,
+                             top_up_id, at)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[],
+                     $7::text[], $8::timestamptz[]);
 
 -- name: find_topped_up
 -- The payments for which these top-ups were made.
@@ -80,7 +82,7 @@ limit $2;
 select p.payment_id, p.account_id, p.order_id, p.invoice_id, p.method, p.amount, p.currency,
        coalesce(o.outcome, 'requested') as state, o.amount as paid, o.reason, p.requested_at,
        o.at as concluded_at
-from payment p left join payment_outcome o using (payment_id)
+from payment p left join payment_outcome o using (account_id, payment_id)
 where p.payment_id = $1;
 
 -- name: append_recorded_payments
@@ -89,16 +91,18 @@ insert into recorded_payment (payment_id, account_id, invoice_id, amount, at)
 select t.payment_id, t.account_id, t.invoice_id, t.amount, t.at
 from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::timestamptz[])
     as t (payment_id, account_id, invoice_id, amount, at)
-where not exists (select from payment p where p.payment_id = t.payment_id)
+where not exists (
+    select from payment p where p.account_id = t.account_id and p.payment_id = t.payment_id
+)
 order by t.payment_id
-on conflict (payment_id) do nothing;
+on conflict do nothing;
 
 -- name: show_payments
 -- An account's payment history, newest first, a page at a time.
 select payment_id, order_id, invoice_id, method, amount, currency, paid_at
 from (
     select p.payment_id, p.order_id, p.invoice_id, p.method, o.amount, p.currency, o.at as paid_at
-    from payment p join payment_outcome o using (payment_id)
+    from payment p join payment_outcome o using (account_id, payment_id)
     where p.account_id = $1 and o.outcome = 'confirmed'
     union all
     select r.payment_id, null, r.invoice_id, 'recorded', r.amount, a.currency, r.at

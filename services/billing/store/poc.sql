@@ -3,7 +3,7 @@
 insert into poc_grant (grant_id, account_id, amount, ends_at, granted_by, granted_at)
 select * from unnest($1::text[], $2::text[], $3::bigint[], $4::timestamptz[], $5::text[],
                      $6::timestamptz[])
-on conflict (grant_id) do nothing
+on conflict do nothing
 returning grant_id;
 
 -- name: take_reminders

@@ -1,12 +1,13 @@
 -- name: expire_renewals
 -- What has expired is not renewed any more.
 with expired as materialized (
-    select resource_id from resource
+    select account_id, resource_id from resource
     where next_renewal_at <= $1 and ends_at <= $1
     order by resource_id
     for no key update
 )
-update resource r set next_renewal_at = null from expired where r.resource_id = expired.resource_id;
+update resource r set next_renewal_at = null
+from expired where r.account_id = expired.account_id and r.resource_id = expired.resource_id;
 
 -- name: find_due_renewals
 -- The first due renewal of each account that has none under way.
@@ -43,20 +44,21 @@ where outcome is null and made_at < $1::timestamptz - interval '1 day';
 -- name: take_reminders
 -- Prepaid resources that end within a week, or that ended and are not released, each once a day.
 with due as (
-    select resource_id
+    select account_id, resource_id
     from resource r
     where user_type = 'prepaid' and state in ('active', 'stopped', 'suspended')
       and ends_at <= $1::timestamptz + interval '7 days'
       and (reminded_on is null or reminded_on < $2::date)
       and (state <> 'suspended' or not in_trash or exists (
-          select from term_piece p where p.resource_id = r.resource_id and p.ended_at is null
+          select from term_piece p
+          where p.account_id = r.account_id and p.resource_id = r.resource_id and p.ended_at is null
       ) or poc = 'ended')
     order by resource_id
     limit $3
     for no key update
 )
 update resource r set reminded_on = $2::date
-from due where r.resource_id = due.resource_id
+from due where r.account_id = due.account_id and r.resource_id = due.resource_id
 returning r.account_id, r.resource_id, r.product, r.name, r.state, r.ends_at, r.auto_renew_months,
           r.poc;
 

@@ -124,6 +124,7 @@ async def save_resources(db: Connection, resources: Sequence[Resource]) -> None:
         return
     await db.execute(
         sql.save_resources,
+        [one.account_id for one in resources],
         [one.resource_id for one in resources],
         [one.user_type for one in resources],
         [one.state for one in resources],
@@ -143,27 +144,30 @@ async def save_resources(db: Connection, resources: Sequence[Resource]) -> None:
 
 async def save_pieces(
     db: Connection,
-    ended: Sequence[tuple[TermPiece, datetime]],
-    begun: Sequence[tuple[str, TermPiece]],
+    ended: Sequence[tuple[str, TermPiece, datetime]],
+    begun: Sequence[tuple[str, str, TermPiece]],
 ) -> None:
-    """Begin pieces, each of its resource, and end others, each at its time."""
+    """Begin pieces, as (account id, resource id, piece), and end others, as (account id, piece, its
+    time)."""
     if begun:
         await db.execute(
             sql.append_pieces,
-            [resource_id for resource_id, _ in begun],
-            [piece.order_id for _, piece in begun],
-            [piece.item_id for _, piece in begun],
-            [piece.starts_at for _, piece in begun],
-            [piece.ends_at for _, piece in begun],
-            [piece.paid for _, piece in begun],
-            [piece.vat_rate for _, piece in begun],
+            [account_id for account_id, _, _ in begun],
+            [resource_id for _, resource_id, _ in begun],
+            [piece.order_id for _, _, piece in begun],
+            [piece.item_id for _, _, piece in begun],
+            [piece.starts_at for _, _, piece in begun],
+            [piece.ends_at for _, _, piece in begun],
+            [piece.paid for _, _, piece in begun],
+            [piece.vat_rate for _, _, piece in begun],
         )
     if ended:
         await db.execute(
             sql.end_pieces,
-            [piece.order_id for piece, _ in ended],
-            [piece.item_id for piece, _ in ended],
-            [at for _, at in ended],
+            [account_id for account_id, _, _ in ended],
+            [piece.order_id for _, piece, _ in ended],
+            [piece.item_id for _, piece, _ in ended],
+            [at for _, _, at in ended],
         )
 
 

@@ -52,24 +52,27 @@ set user_type = t.user_type, state = t.state, components = t.components, starts_
     ends_at = t.ends_at, version = t.version, busy_with = t.busy_with, in_trash = t.in_trash,
     auto_renew_months = t.auto_renew_months, auto_renew_set_at = t.auto_renew_set_at,
     renewal_tried_at = t.renewal_tried_at, next_renewal_at = t.next_renewal_at, poc = t.poc
-from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::timestamptz[], $6::timestamptz[],
-            $7::integer[], $8::text[], $9::boolean[], $10::integer[], $11::timestamptz[],
-            $12::timestamptz[], $13::timestamptz[], $14::text[])
-    as t (resource_id, user_type, state, components, starts_at, ends_at, version, busy_with,
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::timestamptz[],
+            $7::timestamptz[], $8::integer[], $9::text[], $10::boolean[], $11::integer[],
+            $12::timestamptz[], $13::timestamptz[], $14::timestamptz[], $15::text[])
+    as t (account_id, resource_id, user_type, state, components, starts_at, ends_at, version, busy_with,
           in_trash, auto_renew_months, auto_renew_set_at, renewal_tried_at, next_renewal_at, poc)
-where r.resource_id = t.resource_id;
+where r.account_id = t.account_id and r.resource_id = t.resource_id;
 
 -- name: end_pieces
 -- Pieces that are over because the configuration changed or the resource was given up.
 update term_piece p set ended_at = t.at
-from unnest($1::text[], $2::text[], $3::timestamptz[]) as t (order_id, item_id, at)
-where p.order_id = t.order_id and p.item_id = t.item_id and p.ended_at is null;
+from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
+    as t (account_id, order_id, item_id, at)
+where p.account_id = t.account_id and p.order_id = t.order_id and p.item_id = t.item_id
+  and p.ended_at is null;
 
 -- name: append_pieces
 -- What was paid for which stretch of a term.
-insert into term_piece (resource_id, order_id, item_id, starts_at, ends_at, paid, vat_rate)
-select * from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[],
-                     $6::bigint[], $7::numeric[]);
+insert into term_piece (account_id, resource_id, order_id, item_id, starts_at, ends_at, paid,
+                        vat_rate)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[],
+                     $6::timestamptz[], $7::bigint[], $8::numeric[]);
 
 -- name: end_auto_renewal
 -- Accounts that became postpaid renew nothing any more (domain 10).

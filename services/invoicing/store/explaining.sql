@@ -29,7 +29,7 @@ order by sku, start nulls first;
 -- What was reported of a resource's metered use in the months of an invoice's lines.
 select u.report_id, m.sku, m.aggregation, u.quantity, u.used_from, u.used_to, u.month, u.period
 from usage_report u
-join resource r using (resource_id)
+join resource r using (account_id, resource_id)
 join meter_period m on m.product = r.product and m.meter = u.meter
     and m.valid_from <= u.used_to and m.valid_to > u.used_to
 where u.account_id = $1 and u.resource_id = $2 and u.month = any ($3::text[]);
@@ -39,9 +39,9 @@ where u.account_id = $1 and u.resource_id = $2 and u.month = any ($3::text[]);
 select i.series || '-' || lpad(i.number::text, greatest(7, length(i.number::text)), '0') as number,
        i.period_from as start, i.period_to as end,
        (sum(l.amount + case when l.vat_included then 0 else l.vat end) - i.discount)::bigint as paid
-from invoice i join invoice_line l using (invoice_id)
+from invoice i join invoice_line l using (account_id, invoice_id)
 where i.account_id = $1 and i.resource_id = $2 and i.kind = 'prepaid' and l.amount >= 0
-group by i.invoice_id
+group by i.account_id, i.issued_at, i.invoice_id
 order by i.issued_at;
 
 -- name: find_rates

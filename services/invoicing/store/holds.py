@@ -69,6 +69,7 @@ async def save_holds(db: Connection, holds: Collection[Hold]) -> None:
     if holds:
         await db.execute(
             sql.save_holds,
+            [one.account_id for one in holds],
             [one.resource_id for one in holds],
             [one.number for one in holds],
             [one.asked for one in holds],

@@ -44,11 +44,11 @@ update credit_hold h
 set number = t.number, asked = t.asked, asked_at = t.asked_at, answer = t.answer, held = t.held,
     short_since = t.short_since, noticed_on = t.noticed_on, suspension = t.suspension,
     payment_id = t.payment_id, ended = t.ended, changed_at = now()
-from unnest($1::text[], $2::integer[], $3::bigint[], $4::timestamptz[], $5::text[], $6::bigint[],
-            $7::timestamptz[], $8::date[], $9::text[], $10::text[], $11::boolean[])
-    as t (resource_id, number, asked, asked_at, answer, held, short_since, noticed_on, suspension,
+from unnest($1::text[], $2::text[], $3::integer[], $4::bigint[], $5::timestamptz[], $6::text[],
+            $7::bigint[], $8::timestamptz[], $9::date[], $10::text[], $11::text[], $12::boolean[])
+    as t (account_id, resource_id, number, asked, asked_at, answer, held, short_since, noticed_on, suspension,
           payment_id, ended)
-where h.resource_id = t.resource_id;
+where h.account_id = t.account_id and h.resource_id = t.resource_id;
 
 -- name: cut_accounts
 -- Cut the accounts with holds, and those that were switched and may have use without one, into ranges
@@ -102,8 +102,8 @@ select h.resource_id, open.invoice_id
 from credit_hold h
 cross join lateral (
     select i.invoice_id
-    from invoice i join invoice_state s using (invoice_id)
-    where i.resource_id = h.resource_id and i.kind = 'usage' and i.issued_at >= $4
+    from invoice i join invoice_state s using (account_id, invoice_id)
+    where i.account_id = h.account_id and i.resource_id = h.resource_id and i.kind = 'usage' and i.issued_at >= $4
       and s.paid + s.credited + s.reserved < s.gross
     order by i.period
     limit 1

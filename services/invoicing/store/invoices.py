@@ -87,6 +87,7 @@ async def append_paid_invoices(
         [one.item.vat for one in invoices],
         [one.item.amount for one in invoices],
         [one.issued_at for one in invoices],
+        [invoice.account_id for invoice, _, _ in lines],
         [invoice.invoice_id for invoice, _, _ in lines],
         [position for _, position, _ in lines],
         [line.sku for _, _, line in lines],

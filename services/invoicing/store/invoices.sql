@@ -43,14 +43,14 @@ with input as (
     insert into invoice_state (invoice_id, account_id, gross, paid, issued_at)
     select invoice_id, account_id, gross, greatest(gross, 0), issued_at from input
 )
-insert into invoice_line (invoice_id, position, sku, description, quantity, minutes, unit_price,
-                          discount_rate, amount, vat, vat_rate, vat_included, period_from,
-                          period_to)
+insert into invoice_line (account_id, invoice_id, position, sku, description, quantity, minutes,
+                          unit_price, discount_rate, amount, vat, vat_rate, vat_included,
+                          period_from, period_to)
 select l.*
-from unnest($17::text[], $18::integer[], $19::text[], $20::text[], $21::numeric[], $22::bigint[],
-            $23::numeric[], $24::numeric[], $25::bigint[], $26::bigint[], $27::numeric[],
-            $28::boolean[], $29::timestamptz[], $30::timestamptz[])
-    as l (invoice_id, position, sku, description, quantity, minutes, unit_price, discount_rate,
+from unnest($17::text[], $18::text[], $19::integer[], $20::text[], $21::text[], $22::numeric[],
+            $23::bigint[], $24::numeric[], $25::numeric[], $26::bigint[], $27::bigint[],
+            $28::numeric[], $29::boolean[], $30::timestamptz[], $31::timestamptz[])
+    as l (account_id, invoice_id, position, sku, description, quantity, minutes, unit_price, discount_rate,
           amount, vat, vat_rate, vat_included, period_from, period_to);
 
 -- name: write_invoices
@@ -76,7 +76,7 @@ cross join lateral (
         'period_to', to_char(period_to at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
         'month', month
     ) order by position) as lines
-    from invoice_line l where l.invoice_id = i.invoice_id
+    from invoice_line l where l.account_id = i.account_id and l.invoice_id = i.invoice_id
 ) line
 where series = $1 and number >= $2 and number < $3
 order by number;
@@ -85,6 +85,6 @@ order by number;
 -- The invoices with a run of numbers that came out below 0, and what created their resources.
 select i.invoice_id, i.account_id, -i.gross as amount, i.resource_id,
        coalesce(r.order_id, r.resource_id) as order_id, coalesce(r.item_id, r.resource_id) as item_id
-from invoice i join resource r using (resource_id)
+from invoice i join resource r using (account_id, resource_id)
 where i.series = $1 and i.number >= $2 and i.number < $3 and i.gross < 0
 order by i.number;

@@ -92,7 +92,7 @@ with account_due as (
           and account_id >= $1 and ($2::text is null or account_id < $2)
     ) u
     join account a on a.account_id = u.account_id  -- not account_due, which has no index
-    join resource r using (resource_id)
+    join resource r using (account_id, resource_id)
     left join meter_period m on m.product = r.product and m.meter = u.meter
         and m.valid_from <= u.used_to and m.valid_to > u.used_to
     where $7 = 'usage' and a.account_id <> all ($3::text[])
@@ -201,10 +201,10 @@ with account_due as (
            net, vat, gross, $12::timestamptz, $13::timestamptz
     from total
 ), lines as (
-    insert into invoice_line (invoice_id, position, sku, description, quantity, minutes, unit_price,
-                              discount_rate, amount, vat, vat_rate, vat_included, period_from,
-                              period_to, month)
-    select t.invoice_id,
+    insert into invoice_line (account_id, invoice_id, position, sku, description, quantity, minutes,
+                              unit_price, discount_rate, amount, vat, vat_rate, vat_included,
+                              period_from, period_to, month)
+    select t.account_id, t.invoice_id,
            row_number() over (partition by t.invoice_id
                               order by b.month nulls first, b.version, b.position, b.period_from,
                                        b.sku, b.unit_price, b.sign),
@@ -213,7 +213,7 @@ with account_due as (
            b.vat_included, b.period_from, b.period_to, b.month
     from billable b
     join total t using (account_id, resource_id)
-    join resource r on r.resource_id = b.resource_id
+    join resource r on r.account_id = b.account_id and r.resource_id = b.resource_id
 ), stated as (
     insert into invoice_state (invoice_id, account_id, gross, paid, issued_at, due_at)
     select invoice_id, account_id, gross, 0, $12::timestamptz, $13::timestamptz from total

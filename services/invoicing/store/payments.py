@@ -57,6 +57,7 @@ async def save_balances(db: Connection, balances: Many[Balance]) -> None:
     if balances:
         await db.execute(
             sql.save_balances,
+            [one.account_id for one in balances],
             [one.invoice_id for one in balances],
             [one.paid for one in balances],
             [one.reserved for one in balances],

@@ -1,23 +1,23 @@
 -- name: lock_balances
 -- What is paid, credited and being collected of these invoices, held in a fixed order.
 select s.invoice_id, s.account_id, i.currency, s.gross, i.vat, s.paid, s.reserved, s.credited,
-       (select count(*) from credit_note c where c.invoice_id = s.invoice_id)::integer
-           as credit_notes,
+       (select count(*) from credit_note c
+        where c.account_id = s.account_id and c.invoice_id = s.invoice_id)::integer as credit_notes,
        i.series, i.number, coalesce(r.order_id, r.resource_id) as order_id,
        coalesce(r.item_id, r.resource_id) as item_id
-from invoice_state s
-join invoice i using (invoice_id)
-join resource r using (resource_id)
-where s.invoice_id = any ($1::text[])
+from invoice i
+join invoice_state s using (account_id, invoice_id)
+join resource r using (account_id, resource_id)
+where i.invoice_id = any ($1::text[])
 order by s.invoice_id
 for no key update of s;
 
 -- name: save_balances
 -- What is paid, credited and being collected of invoices that are held.
 update invoice_state s set paid = t.paid, reserved = t.reserved, credited = t.credited
-from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[])
-    as t (invoice_id, paid, reserved, credited)
-where s.invoice_id = t.invoice_id;
+from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[])
+    as t (account_id, invoice_id, paid, reserved, credited)
+where s.account_id = t.account_id and s.invoice_id = t.invoice_id;
 
 -- name: find_collections
 -- Those of these payments that we asked for, and whether they are decided.
@@ -87,7 +87,7 @@ select account_id, currency, count(*)::integer as invoices, sum(gross - paid - c
 from (
     select s.account_id, i.currency, s.gross, s.paid, s.credited, s.due_at,
            i.series || '-' || lpad(i.number::text, greatest(7, length(i.number::text)), '0') as number
-    from invoice_state s join invoice i using (invoice_id)
+    from invoice_state s join invoice i using (account_id, invoice_id)
     where s.account_id = any ($1::text[]) and s.paid + s.credited < s.gross and s.due_at <= $2
 ) open
 group by account_id, currency

@@ -61,8 +61,11 @@ def _chunks(reports: Columns) -> Iterator[Sequence[int]]:
     """
     everything: Sequence[int] = range(len(reports[0]))
     if len(everything) > REPORTS_AT_ONCE:
-        resource_ids, report_ids = reports[0], reports[1]
-        everything = sorted(everything, key=lambda place: (resource_ids[place], report_ids[place]))
+        resource_ids, report_ids, account_ids = reports[0], reports[1], reports[2]
+        everything = sorted(
+            everything,
+            key=lambda place: (account_ids[place], resource_ids[place], report_ids[place]),
+        )
     for start in range(0, len(everything), REPORTS_AT_ONCE):
         yield everything[start : start + REPORTS_AT_ONCE]
 

@@ -68,9 +68,9 @@ with told as (
     from judged where good
     order by resource_id, report_id, place
 ), keyed as (
-    insert into usage_report_key (resource_id, report_id, month)
-    select resource_id, report_id, month from good
-    order by resource_id collate "C", report_id collate "C"
+    insert into usage_report_key (account_id, resource_id, report_id, month)
+    select account_id, resource_id, report_id, month from good
+    order by account_id collate "C", resource_id collate "C", report_id collate "C"
     on conflict do nothing
     returning resource_id, report_id
 ), counted as materialized (
@@ -92,7 +92,7 @@ select i.place
 from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
             $7::timestamptz[], $8::bigint[])
     as i (resource_id, report_id, account_id, meter, quantity, used_from, used_to, place)
-join usage_report_key k using (resource_id, report_id)
+join usage_report_key k using (account_id, resource_id, report_id)
 where not exists (
     select from usage_report u
     where u.month = k.month and u.account_id = i.account_id and u.resource_id = i.resource_id

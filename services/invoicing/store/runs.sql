@@ -83,7 +83,8 @@ select $1, $2, $3, i.currency, $4, $5, $6, count(*), sum(l.adjustments), sum(i.n
        sum(i.gross), sum(mark_of(i))
 from invoice i
 cross join lateral (
-    select count(l.month) as adjustments from invoice_line l where l.invoice_id = i.invoice_id
+    select count(l.month) as adjustments from invoice_line l
+    where l.account_id = i.account_id and l.invoice_id = i.invoice_id
 ) l
 where i.series = $4 and i.number >= $5 and i.number < $6
 group by i.currency;

@@ -6,7 +6,9 @@ select i.invoice_id, i.series || '-' || lpad(i.number::text, greatest(7, length(
        i.period_to, i.currency, i.discount, i.net, i.vat, i.gross, s.paid, s.credited, s.reserved,
        greatest(i.gross - s.paid - s.credited, 0) as outstanding, i.order_id, i.item_id, i.payment_id,
        i.issued_at, i.due_at
-from invoice i join invoice_state s using (invoice_id) join resource r using (resource_id)
+from invoice i
+join invoice_state s using (account_id, invoice_id)
+join resource r using (account_id, resource_id)
 where i.invoice_id = $1 or (
     i.series = split_part($1, '-', 1)
     and i.number = case when split_part($1, '-', 2) ~ '^[0-9]{1,18}$'
@@ -17,19 +19,25 @@ where i.invoice_id = $1 or (
 -- An invoice's lines in their order.
 select position, sku, description, quantity, minutes, unit_price, discount_rate, amount, vat,
        vat_rate, vat_included, period_from, period_to, month
-from invoice_line where invoice_id = $1
+from invoice_line
+where account_id = (select i.account_id from invoice i where i.invoice_id = $1)
+  and invoice_id = $1
 order by position;
 
 -- name: show_invoice_payments
 -- What was paid of an invoice, oldest first.
 select payment_id, at, method, amount, overpaid, paid_after, recorded_by, note
-from invoice_payment where invoice_id = $1
+from invoice_payment
+where account_id = (select i.account_id from invoice i where i.invoice_id = $1)
+  and invoice_id = $1
 order by at, paid_after, payment_id;
 
 -- name: show_credit_notes
 -- An invoice's credit notes, oldest first.
 select credit_note_id, position, at, amount, net, vat, given_back, reason, requested_by
-from credit_note where invoice_id = $1
+from credit_note
+where account_id = (select i.account_id from invoice i where i.invoice_id = $1)
+  and invoice_id = $1
 order by position;
 
 -- name: show_invoices_of_account
@@ -37,7 +45,7 @@ order by position;
 select i.invoice_id, i.series || '-' || lpad(i.number::text, greatest(7, length(i.number::text)), '0')
            as number,
        i.issued_at, i.resource_id, i.kind, i.period, s.status, i.gross, s.paid, s.credited, i.currency, i.due_at
-from invoice i join invoice_state s using (invoice_id)
+from invoice i join invoice_state s using (account_id, invoice_id)
 where i.account_id = $1
   and (i.issued_at, i.invoice_id) < (coalesce($2::timestamptz, 'infinity'), coalesce($3::text, ''))
 order by i.issued_at desc, i.invoice_id desc
@@ -50,7 +58,7 @@ select i.invoice_id, i.series || '-' || lpad(i.number::text, greatest(7, length(
        i.issued_at, i.resource_id, i.kind, i.period, s.status, i.gross, s.paid, s.credited, i.currency, i.due_at
 from resource r
 join invoice i on i.account_id = r.account_id and i.resource_id = r.resource_id
-join invoice_state s using (invoice_id)
+join invoice_state s using (account_id, invoice_id)
 where r.resource_id = $1
   and (i.issued_at, i.invoice_id) < (coalesce($2::timestamptz, 'infinity'), coalesce($3::text, ''))
 order by i.issued_at desc, i.invoice_id desc
@@ -61,7 +69,7 @@ limit $4;
 select i.invoice_id, i.series || '-' || lpad(i.number::text, greatest(7, length(i.number::text)), '0')
            as number,
        i.issued_at, i.resource_id, i.kind, i.period, s.status, i.gross, s.paid, s.credited, i.currency, i.due_at
-from invoice i join invoice_state s using (invoice_id)
+from invoice i join invoice_state s using (account_id, invoice_id)
 where i.order_id = $1 and i.kind = 'prepaid'
   and (i.issued_at, i.invoice_id) < (coalesce($2::timestamptz, 'infinity'), coalesce($3::text, ''))
 order by i.issued_at desc, i.invoice_id desc
@@ -70,14 +78,16 @@ limit $4;
 -- name: show_segments
 -- A postpaid resource's use, newest first.
 select version, product, started_at, ended_at, discount_rate, skus, quantities, final_invoice_id
-from usage_segment where resource_id = $1
+from usage_segment
+where account_id = (select r.account_id from resource r where r.resource_id = $1)
+  and resource_id = $1
 order by version desc;
 
 -- name: show_use
 -- What an account used in a stretch of time, stretch by stretch, before it is invoiced.
 select s.resource_id, r.name as resource, s.product, greatest(s.started_at, $2) as used_from,
        least(s.ended_at, $3::timestamptz) as used_to, s.skus, s.quantities, s.discount_rate
-from usage_segment s join resource r using (resource_id)
+from usage_segment s join resource r using (account_id, resource_id)
 where s.account_id = $1 and s.started_at < $3 and coalesce(s.ended_at, 'infinity') > $2
 order by s.resource_id, s.version;
 

@@ -4,7 +4,8 @@ select r.resource_id, r.account_id, r.product, r.name, r.version, r.order_id, r.
        r.discount_rate, r.ends_at, r.poc, s.version as segment_version, s.skus, s.quantities,
        s.discount_rate as segment_discount_rate, s.started_at
 from resource r
-left join usage_segment s on s.resource_id = r.resource_id and s.ended_at is null
+left join usage_segment s
+    on s.account_id = r.account_id and s.resource_id = r.resource_id and s.ended_at is null
 where r.resource_id = any($1::text[])
 order by r.resource_id
 for no key update of r;
@@ -15,7 +16,7 @@ insert into resource (resource_id, account_id, product, name, version, order_id,
                       discount_rate, ends_at, poc)
 select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[],
                      $7::text[], $8::numeric[], $9::timestamptz[], $10::text[])
-on conflict (resource_id) do update
+on conflict (account_id, resource_id) do update
 set name = excluded.name, version = excluded.version, discount_rate = excluded.discount_rate,
     ends_at = excluded.ends_at, poc = excluded.poc
 where excluded.version > resource.version;

@@ -72,7 +72,8 @@ async def test_an_item_is_refunded_once_and_only_as_it_ended(till: Till) -> None
     await till.open_shop()
     confirmed = await till.pay(created(item_of("image"), order_id="ord-1"))
     not_failed = await refused(till, _REFUND, "r", 90_000, "failed", 90_000, "provisioning_failed")
-    assert "refund_order_id_item_id_outcome_fkey" in not_failed
+    assert "foreign key" in not_failed
+    assert "item_outcome" in not_failed
     one(await till.hear(failed(confirmed)), RefundToCredit)
     again = await refused(till, _REFUND, "r", 90_000, "failed", 90_000, "provisioning_failed")
     assert "refund_order_id_item_id_key" in again
@@ -85,7 +86,8 @@ async def test_a_failed_item_gives_back_exactly_what_it_cost(till: Till) -> None
     for amount in (89_999, 90_001, 0):
         await refused(till, _REFUND, "r", 90_000, "failed", amount, "provisioning_failed")
     other_cost = await refused(till, _REFUND, "r", 1, "failed", 1, "provisioning_failed")
-    assert "refund_order_id_item_id_item_amount_fkey" in other_cost
+    assert "foreign key" in other_cost
+    assert "order_item" in other_cost
     await till.db.execute(_REFUND, "r", 90_000, "failed", 90_000, "provisioning_failed")
 
 
