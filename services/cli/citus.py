@@ -66,8 +66,8 @@ SEEN_BY_AUDIT: Final[Mapping[str, str]] = {
     "wallet.transfers_continue": "ledger_continues",
     "wallet.wallets_stand": "wallet_balances",
 }
-"""Triggers that look at all rows of a statement together with a table, which a server with a part of
-that table can't; and the check of `cloudtill audit` that sees what they would have refused."""
+"""Triggers that look at all rows of a statement together with a table; a server with a part of
+that can not. The check of `cloudtill audit` beside each sees what it would have refused."""
 
 _OF_EARLIER_RELEASE: Final = "_of_earlier_release"
 """How triggers end that only serve workers which know no account yet."""

@@ -1,5 +1,6 @@
 """`cloudtill dead`: messages that could not be handled."""
 
+import getpass
 import json
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from services.cli.console import (
 from services.registry import SERVICES
 from shared import dead_letters
 from shared.database import Row
+from shared.dead_letters import Decision
 
 app = typer.Typer(
     help="Messages that could not be handled: look at them, replay them, or discard them.",
@@ -31,6 +33,13 @@ Names = Annotated[
     typer.Argument(metavar="[SERVICE:NUMBER]...", help="Such as billing:12, as `list` shows them."),
 ]
 Reason = Annotated[str | None, typer.Option("--reason", help="Only with this reason.")]
+By = Annotated[
+    str | None, typer.Option("--by", help="Who decides.", show_default="whoever runs this")
+]
+Because = Annotated[str | None, typer.Option("--because", help="Why, for those who look later.")]
+
+_NAME_AT_MOST = 200
+_REASON_AT_MOST = 2_000
 
 
 @app.command("list")
@@ -110,9 +119,15 @@ def replay(
     service: Service = None,
     reason: Reason = None,
     all_: Annotated[bool, typer.Option("--all", help="All that `list` shows.")] = False,
+    by: By = None,
+    because: Because = None,
 ) -> None:
-    """Put dead letters back on their queue, as if they came for the first time."""
-    done = finish(_conclude(names or [], service, reason, all_, discard=False))
+    """Put dead letters back on their queue, as if they came for the first time.
+
+    Example: cloudtill dead replay billing:12 --because "the price was published meanwhile"
+    """
+    decision = _decision(by, because)
+    done = finish(_conclude(names or [], service, reason, all_, decision, discard=False))
     console.print(f"replayed {done}; workers take them up within a second")
 
 
@@ -122,14 +137,40 @@ def discard(
     service: Service = None,
     reason: Reason = None,
     all_: Annotated[bool, typer.Option("--all", help="All that `list` shows.")] = False,
+    by: By = None,
+    because: Because = None,
 ) -> None:
-    """Conclude dead letters without handling them. They stay in the table, marked."""
-    done = finish(_conclude(names or [], service, reason, all_, discard=True))
+    """Conclude dead letters without handling them. They stay in the table, marked.
+
+    Example: cloudtill dead discard wallet:3 --because "a test of the gateway's, no money came"
+    """
+    decision = _decision(by, because)
+    done = finish(_conclude(names or [], service, reason, all_, decision, discard=True))
     console.print(f"discarded {done}")
 
 
+def _decision(by: str | None, because: str | None) -> Decision:
+    """Who decides and why. Without a name, that of the user who runs the command, if it has one."""
+    if by is None:
+        try:
+            by = getpass.getuser()
+        except (KeyError, OSError):  # a container's user need not have a name
+            by = "operator"
+    if not 0 < len(by) <= _NAME_AT_MOST or len(because or "") > _REASON_AT_MOST:
+        raise Failure(
+            f"--by takes 1 to {_NAME_AT_MOST} characters, --because {_REASON_AT_MOST}", code=2
+        )
+    return Decision(by=by, reason=because or None)
+
+
 async def _conclude(
-    names: list[str], service: str | None, reason: str | None, all_: bool, *, discard: bool
+    names: list[str],
+    service: str | None,
+    reason: str | None,
+    all_: bool,
+    decision: Decision,
+    *,
+    discard: bool,
 ) -> int:
     if bool(names) == all_:
         raise Failure("name dead letters, such as billing:12, or say --all", code=2)
@@ -142,9 +183,9 @@ async def _conclude(
             numbers = [number for one, number in chosen if one == of]
             async with schema(db, of):
                 done += len(
-                    await dead_letters.discard(db, of, numbers)
+                    await dead_letters.discard(db, of, numbers, decision)
                     if discard
-                    else await dead_letters.replay(db, of, numbers)
+                    else await dead_letters.replay(db, of, numbers, decision)
                 )
     if names and done < len(set(chosen)):
         raise Failure(f"{len(set(chosen)) - done} of them were not waiting; {done} concluded")

@@ -108,6 +108,10 @@ delete from errand where notice_id = $1 returning notice_id;
 insert into notice_outcome (notice_id, outcome, subject, accepted, reason)
 values ($1, $2, $3, $4, $5);
 
+-- name: forget_notices
+-- Forget at most $2 of the notices that ended more than $1 days ago.
+select forget_notices($1, $2);
+
 -- name: show_notices
 -- An account's notices with how they ended, newest first, for people.
 select n.notice_id, n.asked_at, n.template, coalesce(o.outcome, 'waiting') as outcome, o.subject,

@@ -33,7 +33,8 @@ def _sender(value: str) -> str:
 
 
 class NotificationSettings(EnvironmentSettings):
-    """Environment variables `CLOUDTILL_SMTP_URL`, `CLOUDTILL_MAIL_*` and `CLOUDTILL_PORTAL_URL`."""
+    """Environment variables `CLOUDTILL_SMTP_URL`, `CLOUDTILL_MAIL_*`, `CLOUDTILL_NOTICE_DAYS` and
+    `CLOUDTILL_PORTAL_URL`."""
 
     model_config = SettingsConfigDict(
         env_prefix="CLOUDTILL_", frozen=True, extra="ignore", hide_input_in_errors=True
@@ -63,6 +64,13 @@ class NotificationSettings(EnvironmentSettings):
     )
     mail_give_up_s: float = Field(
         432_000, gt=0, description="How long what could not be sent is tried again."
+    )
+    notice_days: int = Field(
+        400,
+        ge=1,
+        le=36_500,
+        description="How long ended notices are kept, and at least as long as messages are"
+        " remembered.",
     )
     portal_url: Annotated[str | None, BeforeValidator(_or_none)] = Field(
         None, description="What browsers know the portal as; mails link to it."

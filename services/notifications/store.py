@@ -234,6 +234,12 @@ async def end_errand(db: Connection, notice_id: str, outcome: Outcome) -> bool:
     return True
 
 
+async def forget_notices(db: Connection, *, days: int, at_most: int) -> int:
+    """Forget notices that ended more than so many days ago, oldest first; returns how many."""
+    forgotten: int = await db.fetchval(sql.forget_notices, days, at_most)
+    return forgotten
+
+
 async def show_notices(db: Connection, account_id: str, *, limit: int = 20) -> list[Row]:
     """An account's notices, newest first."""
     return await db.fetch(sql.show_notices, account_id, limit)

@@ -1,14 +1,19 @@
 """The notifications' worker: its queue, and its errands, in one process."""
 
 import asyncio
+from typing import Final
 
+from services.notifications import store
 from services.notifications.errands import Errands
 from services.notifications.settings import NotificationSettings
 from shared import worker
-from shared.database import pool
-from shared.lifetime import until_migrated
+from shared.database import PassingTrouble, Pool, pool, transaction
+from shared.lifetime import beside, until_migrated
 from shared.service import Service
 from shared.settings import Settings
+
+_TIDY_S: Final = 3_600
+_FORGOTTEN_AT_ONCE: Final = 5_000
 
 
 class Worker:
@@ -45,6 +50,22 @@ class Worker:
             self._errands = Errands(connections, self._own, zone, poll_s)
             if self._stopping.is_set():
                 return
-            async with asyncio.TaskGroup() as group:
+            days = max(self._own.notice_days, self._settings.inbox_days)
+            async with beside(_tidy(connections, days)), asyncio.TaskGroup() as group:
                 group.create_task(self._hearing.run())
                 group.create_task(self._errands.run())
+
+
+async def _tidy(connections: Pool, days: int) -> None:
+    """Forget ended notices that are older than so many days, a few thousand at a time."""
+    while True:
+        forgotten = _FORGOTTEN_AT_ONCE
+        try:
+            while forgotten == _FORGOTTEN_AT_ONCE:
+                async with transaction(connections) as db:
+                    forgotten = await store.forget_notices(
+                        db, days=days, at_most=_FORGOTTEN_AT_ONCE
+                    )
+        except PassingTrouble:
+            pass  # the next round comes
+        await asyncio.sleep(_TIDY_S)

@@ -180,4 +180,4 @@ async def use_coupons(db: Connection, uses: Sequence[tuple[str, str, str]]) -> N
 async def give_back_coupons(db: Connection, orders: Mapping[str, str]) -> None:
     """Orders that came to nothing, each with its account, used no coupon."""
     if orders:
-        await db.execute(sql.give_back_coupons, sorted(set(orders.values())), list(orders))
+        await db.execute(sql.give_back_coupons, list(orders.values()), list(orders))

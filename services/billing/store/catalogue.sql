@@ -93,17 +93,19 @@ where c.code = u.code;
 
 -- name: give_back_coupons
 -- Orders that came to nothing give back the use of their coupon; coupons are held in a fixed order.
-with held as materialized (
+with ended as (
+    select * from unnest($1::text[], $2::text[]) as t (account_id, order_id)
+), held as materialized (
     select code from coupon
-    where code in (select u.code from coupon_use u
-                   where u.account_id = any($1::text[]) and u.order_id = any($2::text[]))
+    where code in (select u.code from coupon_use u join ended e using (account_id, order_id))
     order by code
     for no key update
 ), given_back as (
-    update coupon_use set given_back_at = now()
-    where account_id = any($1::text[]) and order_id = any($2::text[]) and given_back_at is null
-      and code in (select code from held)
-    returning code
+    update coupon_use u set given_back_at = now()
+    from ended e
+    where u.account_id = e.account_id and u.order_id = e.order_id and u.given_back_at is null
+      and u.code in (select code from held)
+    returning u.code
 )
 update coupon c set uses = c.uses - g.uses
 from (select code, count(*)::integer as uses from given_back group by code) g

@@ -180,7 +180,7 @@ async def append_outcomes(db: Connection, outcomes: Sequence[Outcome]) -> dict[s
         [one.at for one in outcomes],
     )
     accounts = {one.order_id: one.account_id for one in outcomes}
-    rows = await db.fetch(sql.conclude_orders, sorted(set(accounts.values())), sorted(accounts))
+    rows = await db.fetch(sql.conclude_orders, list(accounts.values()), list(accounts))
     return {row["order_id"]: accounts[row["order_id"]] for row in rows}
 
 

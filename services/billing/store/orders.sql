@@ -71,8 +71,9 @@ select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[],
 with ended as (
     select i.account_id, i.order_id, count(*) as items, count(o.outcome) as outcomes,
            count(*) filter (where o.outcome = 'failed') as failures, max(o.at) as at
-    from order_item i left join item_outcome o using (account_id, order_id, item_id)
-    where i.account_id = any($1::text[]) and i.order_id = any($2::text[])
+    from unnest($1::text[], $2::text[]) as t (account_id, order_id)
+    join order_item i using (account_id, order_id)
+    left join item_outcome o using (account_id, order_id, item_id)
     group by i.account_id, i.order_id
 ), concluded as (
     update purchase_order p

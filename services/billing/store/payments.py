@@ -116,7 +116,7 @@ async def close_gateway_requests(db: Connection, payments: Sequence[Payment]) ->
     if payments:
         await db.execute(
             sql.close_gateway_requests,
-            sorted({payment.account_id for payment in payments}),
+            [payment.account_id for payment in payments],
             [payment.payment_id for payment in payments],
         )
 

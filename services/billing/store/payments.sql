@@ -48,8 +48,9 @@ select * from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigin
 
 -- name: close_gateway_requests
 -- Nothing more is expected of a gateway for these payments.
-update gateway_request set open = false
-where account_id = any($1::text[]) and payment_id = any($2::text[]) and open;
+update gateway_request g set open = false
+from unnest($1::text[], $2::text[]) as t (account_id, payment_id)
+where g.account_id = t.account_id and g.payment_id = t.payment_id and g.open;
 
 -- name: find_receipts
 -- The money that came under these references.

@@ -92,7 +92,7 @@ with account_due as (
           and account_id >= $1 and ($2::text is null or account_id < $2)
     ) u
     join account a on a.account_id = u.account_id  -- not account_due, which has no index
-    join resource r using (account_id, resource_id)
+    join resource r on r.account_id = u.account_id and r.resource_id = u.resource_id
     left join meter_period m on m.product = r.product and m.meter = u.meter
         and m.valid_from <= u.used_to and m.valid_to > u.used_to
     where $7 = 'usage' and a.account_id <> all ($3::text[])

@@ -58,7 +58,7 @@ select i.invoice_id, i.series || '-' || lpad(i.number::text, greatest(7, length(
        i.issued_at, i.resource_id, i.kind, i.period, s.status, i.gross, s.paid, s.credited, i.currency, i.due_at
 from resource r
 join invoice i on i.account_id = r.account_id and i.resource_id = r.resource_id
-join invoice_state s using (account_id, invoice_id)
+join invoice_state s on s.account_id = i.account_id and s.invoice_id = i.invoice_id
 where r.resource_id = $1
   and (i.issued_at, i.invoice_id) < (coalesce($2::timestamptz, 'infinity'), coalesce($3::text, ''))
 order by i.issued_at desc, i.invoice_id desc

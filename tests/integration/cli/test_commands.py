@@ -1,6 +1,7 @@
 """What an operator does with the program, before servers of a test's own."""
 
 import asyncio
+import getpass
 import json
 from collections.abc import Coroutine
 from pathlib import Path
@@ -253,6 +254,25 @@ def test_a_replayed_letter_is_put_on_its_queue_and_a_discarded_one_is_not(
     assert cloudtill("dead", "replay", "--all", "--reason", "bad_field").code == 0
     assert at_once(fetch(database_url, WAITING)) == []
     assert len(at_once(fetch(database_url, on_their_way))) == 3
+
+
+def test_who_concluded_a_dead_letter_and_why_is_kept_and_told(
+    cloudtill: Cloudtill, database_url: str
+) -> None:
+    at_once(put_away(database_url, "bad_field", "bad_field", "bad_field"))
+    why = ("--by", "Chi", "--because", "the price was published meanwhile")
+    assert cloudtill("dead", "replay", "wallet:1", *why).code == 0
+    assert cloudtill("dead", "discard", "wallet:2").code == 0
+    assert "--by takes 1 to 200" in cloudtill("dead", "discard", "wallet:3", "--by", "").complaint
+    kept = """select number, concluded_by, concluded_because from wallet.dead_letter
+              where concluded_at is not null order by number"""
+    assert at_once(fetch(database_url, kept)) == [
+        (1, "Chi", "the price was published meanwhile"),
+        (2, getpass.getuser(), None),
+    ]
+    told = """select convert_from(body, 'UTF8')::jsonb -> 'data' ->> 'concluded_by' as by
+              from wallet.outbox where type = 'dead_letter.concluded' order by 1"""
+    assert sorted(at_once(fetch(database_url, told))) == sorted([("Chi",), (getpass.getuser(),)])
 
 
 def test_what_was_concluded_is_not_concluded_again(cloudtill: Cloudtill, database_url: str) -> None:

@@ -3,6 +3,8 @@
 import asyncpg
 import pytest
 
+from services.notifications import store
+from shared.database import transaction
 from tests.integration.notifications.conftest import Desk
 from tests.integration.notifications.scenes import notice, registered
 
@@ -60,3 +62,24 @@ async def test_an_end_says_what_belongs_to_it(desk: Desk, ended: str) -> None:
             " insert into notice_outcome (notice_id, outcome, subject, accepted, reason)"
             f" select notice_id, {ended} from gone"
         )
+
+
+async def test_what_ended_long_ago_is_forgotten_oldest_first_and_what_waits_is_kept(
+    desk: Desk,
+) -> None:
+    await desk.handle(registered(), notice(id="first"))
+    await desk.work()
+    await desk.handle(notice(id="second"))
+    await desk.work()
+    await desk.handle(notice(id="waiting"))
+
+    async def forget(days: int, at_most: int) -> tuple[int, list[object]]:
+        async with transaction(desk.connections) as db:
+            forgotten = await store.forget_notices(db, days=days, at_most=at_most)
+        rows = await desk.fetch("select cause_id from notice order by recorded_at")
+        return forgotten, [name for (name,) in rows]
+
+    assert await forget(1, 10) == (0, ["first", "second", "waiting"])
+    assert await forget(0, 1) == (1, ["second", "waiting"])
+    assert await forget(0, 10) == (1, ["waiting"])
+    assert await desk.outcomes() == []
