@@ -212,6 +212,34 @@ async def test_what_is_printed_runs_and_leaves_the_services_their_statements(
     assert not failed
 
 
+_JOIN = re.compile(
+    r"\bjoin\s+(\w+)(?:\s+(?!on\b|using\b)\w+)?\s+((?:on|using)\b.*?)"
+    r"(?=\b(?:(?:left|full|cross) join|join|where|group by|order by|union|limit|window|set)\b|;|$)",
+    re.DOTALL,
+)
+_JOINED_WITH_NO_ACCOUNT = {
+    "invoicing holds.sql: find_costs": "the ids that are asked for",
+    "invoicing reports.sql: append_reports": "what was reported, perhaps under a wrong account",
+    "invoicing runs.sql: append_reports": "a run of invoice numbers",
+    "invoicing show.sql: find_gaps": "the series of invoice numbers",
+}
+"""Statements that join a table by something else, and what that is."""
+
+
+async def test_tables_of_accounts_are_joined_by_their_account(db: Connection) -> None:
+    tables = await _tables(db)
+    joined: set[str] = set()
+    others: set[str] = set()
+    for service in SCHEMAS:
+        for name, statement in statements_of(service):
+            for table, how in _JOIN.findall(statement):
+                known = tables.get(f"{service.name}.{table}")
+                if known is not None and known.place == "spread":
+                    (joined if "account_id" in how else others).add(f"{service.name} {name}")
+    assert len(joined) > 50
+    assert others == _JOINED_WITH_NO_ACCOUNT.keys()
+
+
 async def test_a_key_of_all_accounts_is_kept_within_each_on_many_servers(db: Connection) -> None:
     printed = "\n".join(await statements(db))
     assert re.search(
