@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from shared.messages import Message
+from shared.messages.catalogue import PricePublished, ProductPublished
 from shared.messages.items import Component
 from shared.messages.model import Action
 from shared.messages.upstream import (
@@ -14,8 +15,6 @@ from shared.messages.upstream import (
     AccountSwitchRequested,
     OrderItem,
     OrderPlaced,
-    PricePublished,
-    ProductPublished,
     TopUpReceived,
 )
 

@@ -21,6 +21,7 @@ from services.provisioning.work import Work, driver_for
 from shared.database import Connection
 from shared.messages import NotYet, Refused, Said
 from shared.messages.billing import AccountSwitched, OrderConfirmed, PaymentConfirmed
+from shared.messages.catalogue import ProductPublished
 from shared.messages.product_teams import ProductFailed, ProductSucceeded
 from shared.messages.provisioning import (
     ResourceResumeRequested,
@@ -28,7 +29,6 @@ from shared.messages.provisioning import (
     ResourceSuspendRequested,
 )
 from shared.messages.scheduler import TickMinute
-from shared.messages.upstream import ProductPublished
 from shared.service import Handlers
 from shared.settings import settings
 

@@ -2,6 +2,7 @@
 
 from shared.messages import (
     billing,
+    catalogue,
     dead_letters,
     gateways,
     invoicing,
@@ -22,6 +23,7 @@ __all__ = [
     "Refused",
     "Said",
     "billing",
+    "catalogue",
     "dead_letters",
     "gateways",
     "invoicing",

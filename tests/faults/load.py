@@ -13,6 +13,7 @@ from typing import Any, Final
 from shared.ids import derived_id
 from shared.messages import Message
 from shared.messages.billing import PaymentRequested, RemindersDue, RenewalsDue
+from shared.messages.catalogue import CouponPublished, DiscountGranted
 from shared.messages.invoicing import Invoice, InvoiceIssued, InvoicesIssued
 from shared.messages.product_teams import ProductFailed, ProductRequested, ProductSucceeded
 from shared.messages.provisioning import ResourcesDue
@@ -20,8 +21,6 @@ from shared.messages.scheduler import TickDay, TickMinute, TickMonth
 from shared.messages.upstream import (
     AccountSwitchRequested,
     BatchedUsageReport,
-    CouponPublished,
-    DiscountGranted,
     GatewayPaymentSucceeded,
     OrderItem,
     PocGranted,

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from shared.messages import Message
-from shared.messages.upstream import Meter, PricePublished, ProductPublished
+from shared.messages.catalogue import Meter, PricePublished, ProductPublished
 from tests.builders import said
 from tests.system.shop import LONG_AGO
 

@@ -8,14 +8,8 @@ from typing import Any
 from services.cli.audit import checked
 from shared.database import connection
 from shared.messages import Message
-from shared.messages.upstream import (
-    AccountRegistered,
-    OrderItem,
-    OrderPlaced,
-    PricePublished,
-    ProductPublished,
-    TopUpReceived,
-)
+from shared.messages.catalogue import PricePublished, ProductPublished
+from shared.messages.upstream import AccountRegistered, OrderItem, OrderPlaced, TopUpReceived
 from tests.builders import NOON, component, said
 from tests.system.house import House
 

@@ -19,7 +19,8 @@ from starlette.routing import Route
 
 from services.registry import SERVICES
 from shared import http
-from shared.messages.upstream import PricePublished, TopUpReceived
+from shared.messages.catalogue import PricePublished
+from shared.messages.upstream import TopUpReceived
 from shared.messages.wallet import WalletCredited
 from tests.builders import said
 from tests.integration.portal.browser import Browser

@@ -7,12 +7,12 @@ from decimal import Decimal
 import pytest
 
 from shared.messages.billing import OrderRejected
+from shared.messages.catalogue import CouponPublished
 from shared.messages.invoicing import InvoiceIssued, InvoicePaid, InvoicesIssued
 from shared.messages.provisioning import ResourceProvisioned
 from shared.messages.scheduler import TickDay, TickMonth
 from shared.messages.upstream import (
     AccountSwitchRequested,
-    CouponPublished,
     InvoicePaymentRequested,
     OrderItem,
     TopUpReceived,

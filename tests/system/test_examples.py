@@ -12,9 +12,10 @@ from zipfile import ZipFile
 import pytest
 
 from shared.messages.billing import RefundToCredit
+from shared.messages.catalogue import PricePublished, ProductPublished
 from shared.messages.invoicing import InvoiceIssued
 from shared.messages.provisioning import ProvisioningFailed
-from shared.messages.upstream import OrderItem, PricePublished, ProductPublished
+from shared.messages.upstream import OrderItem
 from shared.messages.wallet import WalletCredited
 from tests.builders import component, said
 from tests.program import program

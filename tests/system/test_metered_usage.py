@@ -5,16 +5,14 @@ from decimal import Decimal
 
 from shared.messages import Message
 from shared.messages.billing import AccountSwitched
+from shared.messages.catalogue import Meter, PricePublished, ProductPublished
 from shared.messages.invoicing import InvoiceRunCompleted, InvoicesIssued, UsageReportSetApart
 from shared.messages.provisioning import ResourceProvisioned
 from shared.messages.scheduler import TickMonth
 from shared.messages.upstream import (
     AccountSwitchRequested,
     BatchedUsageReport,
-    Meter,
     OrderItem,
-    PricePublished,
-    ProductPublished,
     UsageBatchRecorded,
 )
 from tests.builders import component, said

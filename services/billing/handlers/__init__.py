@@ -27,6 +27,12 @@ from services.billing.handlers.renewals import renewals_due, resource_auto_renew
 from services.billing.handlers.resources import provisioning_failed, resource_changed
 from services.billing.handlers.ticks import remind, tick_minute
 from shared.messages.billing import PaymentCollect, RemindersDue, RenewalsDue
+from shared.messages.catalogue import (
+    CouponPublished,
+    DiscountGranted,
+    PricePublished,
+    ProductPublished,
+)
 from shared.messages.invoicing import (
     AccountOverdue,
     AccountSettled,
@@ -50,14 +56,10 @@ from shared.messages.scheduler import TickDay, TickMinute
 from shared.messages.upstream import (
     AccountRegistered,
     AccountSwitchRequested,
-    CouponPublished,
-    DiscountGranted,
     GatewayPaymentFailed,
     GatewayPaymentSucceeded,
     OrderPlaced,
     PocGranted,
-    PricePublished,
-    ProductPublished,
     QuoteRequested,
     ResourceAutoRenewSet,
 )

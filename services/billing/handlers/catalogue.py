@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from services.billing.store import catalogue as store
 from shared.database import Connection
 from shared.messages import Said
-from shared.messages.upstream import (
+from shared.messages.catalogue import (
     CouponPublished,
     DiscountGranted,
     PricePublished,

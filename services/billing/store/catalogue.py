@@ -14,7 +14,7 @@ from services.billing.domain.catalogue import (
 )
 from services.billing.domain.coupons import Coupon
 from shared.database import Connection
-from shared.messages.upstream import (
+from shared.messages.catalogue import (
     CouponPublished,
     DiscountGranted,
     PricePublished,

@@ -29,6 +29,7 @@ from services.invoicing.handlers.reports import usage_recorded
 from services.invoicing.handlers.resources import resource_changed
 from services.invoicing.handlers.usage_reports import usage_report_requested
 from shared.messages.billing import AccountSwitched, InvoicePaymentConfirmed, PaymentFailed
+from shared.messages.catalogue import PricePublished, ProductPublished
 from shared.messages.invoicing import (
     HoldsDue,
     InvoicePaymentsDue,
@@ -55,8 +56,6 @@ from shared.messages.upstream import (
     InvoiceCreditRequested,
     InvoicePaymentRecorded,
     InvoicePaymentRequested,
-    PricePublished,
-    ProductPublished,
     UsageBatchRecorded,
     UsageRecorded,
     UsageReportRequested,

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from services.invoicing.store import catalogue
 from shared.database import Connection
 from shared.messages import Said
-from shared.messages.upstream import AccountRegistered, PricePublished, ProductPublished
+from shared.messages.catalogue import PricePublished, ProductPublished
+from shared.messages.upstream import AccountRegistered
 
 
 async def account_registered(

@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterable
 
 from services.invoicing.domain.usage import Account
 from shared.database import Connection, Row
-from shared.messages.upstream import AccountRegistered, PricePublished, ProductPublished
+from shared.messages.catalogue import PricePublished, ProductPublished
+from shared.messages.upstream import AccountRegistered
 from shared.money import currency
 from shared.sql import Statements
 

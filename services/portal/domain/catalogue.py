@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from services.portal.domain.facts import Fact
 from shared.messages import Message
-from shared.messages.upstream import PricePublished, ProductPublished
+from shared.messages.catalogue import PricePublished, ProductPublished
 
 
 def of_product(message: Message) -> Iterator[Fact]:

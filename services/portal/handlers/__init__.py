@@ -29,6 +29,7 @@ from services.portal.store import saving, webhooks
 from shared.database import Connection
 from shared.messages import Message, Said
 from shared.messages import billing as b
+from shared.messages import catalogue as c
 from shared.messages import dead_letters as d
 from shared.messages import gateways as g
 from shared.messages import invoicing as i
@@ -102,9 +103,9 @@ async def _pass_on(happened: Sequence[Row], db: Connection) -> None:
 HEARD: Final[tuple[type[Message], ...]] = (
     u.AccountRegistered,
     u.AccountSwitchRequested,
-    u.ProductPublished,
-    u.PricePublished,
-    u.DiscountGranted,
+    c.ProductPublished,
+    c.PricePublished,
+    c.DiscountGranted,
     u.PocGranted,
     u.OrderPlaced,
     u.TopUpRequested,

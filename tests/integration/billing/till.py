@@ -10,6 +10,7 @@ from services.billing.handlers import HANDLERS
 from shared.database import Connection
 from shared.messages import Message, NotYet, Refused, Said
 from shared.messages.billing import OrderConfirmed, PaymentConfirmed
+from shared.messages.catalogue import CouponPublished, PricePublished, ProductPublished
 from shared.messages.items import Component, PricedItem
 from shared.messages.provisioning import (
     ProvisioningFailed,
@@ -26,11 +27,8 @@ from shared.messages.provisioning import (
 from shared.messages.upstream import (
     AccountRegistered,
     AccountSwitchRequested,
-    CouponPublished,
     OrderPlaced,
     PocGranted,
-    PricePublished,
-    ProductPublished,
     TopUpReceived,
 )
 from shared.messages.wallet import WalletCharge, WalletCredited, WalletDebited, WalletDeclined

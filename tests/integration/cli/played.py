@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 from shared.messages import Message
 from shared.messages.billing import AccountSwitched, PaymentRequested
+from shared.messages.catalogue import CouponPublished
 from shared.messages.invoicing import InvoiceRunCompleted
 from shared.messages.scheduler import TickDay, TickMonth
 from shared.messages.upstream import (
     AccountSwitchRequested,
-    CouponPublished,
     GatewayPaymentSucceeded,
     InvoicePaymentRequested,
     OrderItem,

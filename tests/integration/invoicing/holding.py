@@ -11,10 +11,10 @@ from shared.messages.billing import (
     PaymentCollect,
     PaymentFailed,
 )
+from shared.messages.catalogue import ProductPublished
 from shared.messages.items import PricedItem
 from shared.messages.provisioning import ResourceProvisioned
 from shared.messages.scheduler import TickDay
-from shared.messages.upstream import ProductPublished
 from shared.messages.wallet import WalletDeclined, WalletHeld, WalletHold
 from tests.builders import said
 from tests.integration.invoicing.house import (

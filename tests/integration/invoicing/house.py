@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 from services.invoicing.handlers import HANDLERS
 from shared.database import Connection
 from shared.messages import Later, Message, NotYet, Refused, Said
+from shared.messages.catalogue import PricePublished, ProductPublished
 from shared.messages.invoicing import Invoice, InvoicesIssued
 from shared.messages.items import Component, InvoiceLine, PricedItem
 from shared.messages.provisioning import ResourceEvent, ResourceProvisioned
 from shared.messages.scheduler import TickMonth
-from shared.messages.upstream import AccountRegistered, PricePublished, ProductPublished
+from shared.messages.upstream import AccountRegistered
 from shared.service import Handler
 from tests.builders import said
 from tests.conftest import OpenDatabase

@@ -6,13 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from shared.messages import Message
-from shared.messages.upstream import (
-    BatchedUsageReport,
-    Meter,
-    ProductPublished,
-    UsageBatchRecorded,
-    UsageRecorded,
-)
+from shared.messages.catalogue import Meter, ProductPublished
+from shared.messages.upstream import BatchedUsageReport, UsageBatchRecorded, UsageRecorded
 from tests.builders import said
 from tests.integration.invoicing.house import (
     BEGINNING,

@@ -12,9 +12,10 @@ import pytest
 from services.invoicing.store.reports import archive_month
 from shared.database import PassingTrouble
 from shared.messages import NotYet, Refused
+from shared.messages.catalogue import Meter
 from shared.messages.invoicing import UsageReportSetApart
 from shared.messages.scheduler import TickDay
-from shared.messages.upstream import BatchedUsageReport, Meter
+from shared.messages.upstream import BatchedUsageReport
 from tests.builders import said
 from tests.integration.invoicing.house import (
     Invoicing,

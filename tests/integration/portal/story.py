@@ -14,6 +14,7 @@ from shared.messages.billing import (
     QuoteGiven,
     RefundToCredit,
 )
+from shared.messages.catalogue import PricePublished, ProductPublished
 from shared.messages.gateways import PaymentLinkReady
 from shared.messages.invoicing import (
     InvoiceCredited,
@@ -43,8 +44,6 @@ from shared.messages.upstream import (
     OrderItem,
     OrderPlaced,
     PocGranted,
-    PricePublished,
-    ProductPublished,
     ResourceAutoRenewSet,
     TopUpReceived,
 )

@@ -13,11 +13,11 @@ from services.portal.settings import PortalSettings
 from services.portal.store import api_keys
 from shared.database import transaction
 from shared.messages.billing import OrderRejected, QuoteGiven
+from shared.messages.catalogue import PricePublished
 from shared.messages.gateways import PaymentLinkReady
 from shared.messages.upstream import (
     InvoicePaymentRequested,
     OrderPlaced,
-    PricePublished,
     QuoteRequested,
     ResourceAutoRenewSet,
     TopUpRequested,

@@ -8,9 +8,9 @@ from services.provisioning.app import SERVICE
 from shared.database import Connection
 from shared.messages import Later, Message, NotYet, Refused, Said
 from shared.messages.billing import AccountSwitched, OrderConfirmed, PaymentConfirmed
+from shared.messages.catalogue import ProductPublished
 from shared.messages.items import PricedItem
 from shared.messages.product_teams import ProductFailed, ProductRequested, ProductSucceeded
-from shared.messages.upstream import ProductPublished
 from tests.builders import NOON, component, said
 
 M = TypeVar("M", bound=Message)
