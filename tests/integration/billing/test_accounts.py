@@ -12,21 +12,17 @@ from shared.messages.billing import (
 from shared.messages.invoicing import AccountOverdue, AccountSettled
 from shared.messages.wallet import WalletCharge
 from tests.builders import NOON, said
-from tests.integration.billing.till import (
+from tests.integration.billing.neighbours import (
     ACCOUNT,
     DAY,
     HOUR,
-    Till,
     acted,
     created,
     item_of,
-    of_type,
-    one,
-    refusals,
     registered,
     switched,
-    waits,
 )
+from tests.integration.billing.till import Till, of_type, one, refusals, waits
 
 
 def overdue(at: datetime = NOON, since: datetime = NOON - DAY) -> Message:

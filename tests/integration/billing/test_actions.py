@@ -19,9 +19,8 @@ from shared.messages.provisioning import (
 )
 from shared.messages.wallet import WalletCharge
 from tests.builders import NOON
-from tests.integration.billing.till import (
+from tests.integration.billing.neighbours import (
     DAY,
-    Till,
     acted,
     components_of,
     coupon,
@@ -29,16 +28,14 @@ from tests.integration.billing.till import (
     failed,
     happened,
     item_of,
-    of_type,
-    one,
     passed,
     placed,
     priced,
     published,
     registered,
     switched,
-    waits,
 )
+from tests.integration.billing.till import Till, of_type, one, waits
 
 
 async def test_a_larger_configuration_costs_the_difference_for_the_time_left(till: Till) -> None:

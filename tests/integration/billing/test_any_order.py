@@ -27,10 +27,9 @@ from shared.messages.upstream import (
 )
 from shared.messages.wallet import WalletCharge
 from tests.builders import NOON, said
-from tests.integration.billing.till import (
+from tests.integration.billing.neighbours import (
     DAY,
     HOUR,
-    Till,
     components_of,
     coupon,
     created,
@@ -43,6 +42,7 @@ from tests.integration.billing.till import (
     placed,
     registered,
 )
+from tests.integration.billing.till import Till
 
 ACCOUNTS = ("acc-1", "acc-2")
 CONFIGURATIONS = (("image",), ("disk",), ("image", "disk"))

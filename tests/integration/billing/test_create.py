@@ -15,10 +15,9 @@ from shared.messages.billing import (
 from shared.messages.notifications import NotificationRequested
 from shared.messages.wallet import WalletCharge
 from tests.builders import NOON, component
-from tests.integration.billing.till import (
+from tests.integration.billing.neighbours import (
     ACCOUNT,
     DAY,
-    Till,
     coupon,
     created,
     debited,
@@ -26,15 +25,12 @@ from tests.integration.billing.till import (
     failed,
     happened,
     item_of,
-    of_type,
-    one,
     priced,
     published,
-    refusals,
     registered,
     switched,
-    waits,
 )
+from tests.integration.billing.till import Till, of_type, one, refusals, waits
 
 PATIENCE_ENDED = 6
 """After so many attempts, what an order refers to counts as unknown."""

@@ -13,20 +13,17 @@ from shared.messages.scheduler import TickMinute
 from shared.messages.upstream import GatewayPaymentSucceeded, TopUpReceived
 from shared.messages.wallet import WalletCharge
 from tests.builders import NOON, said
-from tests.integration.billing.till import (
+from tests.integration.billing.neighbours import (
     ACCOUNT,
     DAY,
-    Till,
     acted,
     coupon,
     created,
     debited,
     failed,
-    handle,
     item_of,
-    of_type,
-    one,
 )
+from tests.integration.billing.till import Till, handle, of_type, one
 
 
 async def refused(till: Till, statement: str, *arguments: Any) -> str:

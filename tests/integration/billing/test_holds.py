@@ -20,23 +20,21 @@ from shared.messages.wallet import (
 )
 from tests.builders import NOON, said
 from tests.conftest import OpenDatabase
-from tests.integration.billing.till import (
+from tests.integration.billing.neighbours import (
     ACCOUNT,
     DAY,
-    Till,
     acted,
     coupon,
     created,
     failed,
     happened,
     item_of,
-    of_type,
-    one,
     passed,
     priced,
     published,
     switched,
 )
+from tests.integration.billing.till import Till, of_type, one
 
 
 @pytest.fixture

@@ -23,11 +23,10 @@ from shared.messages.scheduler import TickMinute
 from shared.messages.upstream import GatewayPaymentFailed, GatewayPaymentSucceeded, TopUpReceived
 from shared.messages.wallet import WalletCharge
 from tests.builders import NOON, said
-from tests.integration.billing.till import (
+from tests.integration.billing.neighbours import (
     ACCOUNT,
     DAY,
     HOUR,
-    Till,
     coupon,
     created,
     credited,
@@ -35,11 +34,8 @@ from tests.integration.billing.till import (
     declined,
     failed,
     item_of,
-    of_type,
-    one,
-    refusals,
-    waits,
 )
+from tests.integration.billing.till import Till, of_type, one, refusals, waits
 
 
 def succeeded(

@@ -13,10 +13,9 @@ from shared.messages.scheduler import TickDay
 from shared.messages.upstream import ResourceAutoRenewSet
 from shared.messages.wallet import WalletCharge
 from tests.builders import NOON, said
-from tests.integration.billing.till import (
+from tests.integration.billing.neighbours import (
     ACCOUNT,
     DAY,
-    Till,
     acted,
     components_of,
     coupon,
@@ -27,13 +26,11 @@ from tests.integration.billing.till import (
     granted,
     happened,
     item_of,
-    of_type,
-    one,
     passed,
     placed,
     switched,
-    waits,
 )
+from tests.integration.billing.till import Till, of_type, one, waits
 
 END = NOON + 60 * DAY
 """Of the POC wallet, where nothing else is granted."""

@@ -6,9 +6,8 @@ from shared.messages.billing import OrderConfirmed, PaymentConfirmed, QuoteGiven
 from shared.messages.upstream import OrderPlaced, QuoteRequested
 from shared.messages.wallet import WalletCharge
 from tests.builders import NOON, said
-from tests.integration.billing.till import (
+from tests.integration.billing.neighbours import (
     DAY,
-    Till,
     acted,
     components_of,
     coupon,
@@ -17,9 +16,8 @@ from tests.integration.billing.till import (
     granted,
     happened,
     item_of,
-    of_type,
-    one,
 )
+from tests.integration.billing.till import Till, of_type, one
 
 
 def question(order: OrderPlaced, **more: Any) -> QuoteRequested:

@@ -19,24 +19,21 @@ from shared.messages.scheduler import TickDay, TickMinute
 from shared.messages.upstream import OrderPlaced, ResourceAutoRenewSet
 from shared.messages.wallet import WalletCharge
 from tests.builders import NOON, said
-from tests.integration.billing.till import (
+from tests.integration.billing.neighbours import (
     ACCOUNT,
     DAY,
     HOUR,
-    Till,
     acted,
     created,
     debited,
     declined,
     happened,
     item_of,
-    of_type,
-    one,
     passed,
     registered,
     switched,
-    waits,
 )
+from tests.integration.billing.till import Till, of_type, one, waits
 
 END = NOON + 30 * DAY
 

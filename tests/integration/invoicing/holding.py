@@ -151,3 +151,9 @@ def switched(to: str, at: datetime, account_id: str = "acc-1") -> Message:
         ),
         at=at,
     )
+
+
+async def held_now(invoicing: Invoicing) -> dict[str, tuple[int, str | None]]:
+    """What was asked for last, and its answer, by resource."""
+    rows = await invoicing.rows("select resource_id, asked, answer from credit_hold order by 1")
+    return {row["resource_id"]: (row["asked"], row["answer"]) for row in rows}

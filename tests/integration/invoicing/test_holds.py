@@ -34,9 +34,9 @@ from tests.integration.invoicing.holding import (
     declined,
     granted,
     held,
+    held_now,
     open_shop,
     ordered,
-    switched,
     use_priced,
 )
 from tests.integration.invoicing.house import (
@@ -47,19 +47,12 @@ from tests.integration.invoicing.house import (
     month_over,
     of_type,
     price,
-    product,
 )
 from tests.integration.invoicing.meters import METERS, batch, report
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 MIDDLE, DECEMBER = hanoi("2026-11-16 00:00"), hanoi("2026-12-01 00:00")
 JANUARY = hanoi("2027-01-01 00:00")
-
-
-async def held_now(invoicing: Invoicing) -> dict[str, tuple[int, str | None]]:
-    """What was asked for last, and its answer, by resource."""
-    rows = await invoicing.rows("select resource_id, asked, answer from credit_hold order by 1")
-    return {row["resource_id"]: (row["asked"], row["answer"]) for row in rows}
 
 
 async def test_two_nodes_hold_what_the_domain_says(invoicing: Invoicing) -> None:
@@ -333,47 +326,6 @@ async def test_an_answer_to_an_earlier_change_says_nothing_any_more(invoicing: I
     assert await invoicing.hear(held(second)) == []
     assert await invoicing.hear(declined(first)) == []
     assert await held_now(invoicing) == {"res-1": (3_000_000, "held")}
-
-
-async def test_an_account_that_becomes_postpaid_holds_nothing_from_then(
-    invoicing: Invoicing,
-) -> None:
-    await open_shop(invoicing)
-    await invoicing.hear(ordered())
-    answers = await invoicing.hear(switched("postpaid", BEGUN + DAY))
-    assert asked(answers) == {"res-1": 0}
-    await granted(invoicing, answers)
-    assert asked(await invoicing.settle(day(BEGUN + 2 * DAY))) == {}
-
-
-async def test_what_was_ordered_before_a_switch_and_comes_after_it_is_not_held_for(
-    invoicing: Invoicing,
-) -> None:
-    await open_shop(invoicing)
-    answers = await invoicing.hear(switched("postpaid", BEGUN - HOUR), ordered())
-    assert asked(answers) == {"res-1": 0}
-
-
-async def test_an_account_that_becomes_prepaid_holds_from_its_next_day(
-    invoicing: Invoicing,
-) -> None:
-    await open_shop(invoicing)
-    await invoicing.hear(
-        switched("postpaid", BEGUN - DAY), ordered(held=None), switched("prepaid", BEGUN + DAY)
-    )
-    assert await held_now(invoicing) == {}
-    assert asked(await invoicing.settle(day(BEGUN + 2 * DAY))) == {"res-1": 3_000_000}
-
-
-async def test_postpaid_use_that_only_waits_for_its_conversion_is_not_held_for(
-    invoicing: Invoicing,
-) -> None:
-    await open_shop(invoicing)
-    await invoicing.hear(product(since=BEGUN))
-    await invoicing.hear(
-        switched("postpaid", BEGUN - DAY), ordered(held=None), switched("prepaid", BEGUN + DAY)
-    )
-    assert asked(await invoicing.settle(day(BEGUN + 2 * DAY))) == {}
 
 
 @pytest.mark.parametrize(
