@@ -35,12 +35,14 @@ KEDA: dict[str, type[BaseModel]] = {
     "TriggerAuthentication": TriggerAuthentication,
 }
 MODELS = {
-    "v1": "api_v1.io.k8s.api.core.v1",
-    "apps/v1": "apis_apps_v1.io.k8s.api.apps.v1",
-    "batch/v1": "apis_batch_v1.io.k8s.api.batch.v1",
-    "policy/v1": "apis_policy_v1.io.k8s.api.policy.v1",
-    "networking.k8s.io/v1": "apis_networking_k8s_io_v1.io.k8s.api.networking.v1",
-    "scheduling.k8s.io/v1": "apis_scheduling_k8s_io_v1.io.k8s.api.scheduling.v1",
+    "v1": "kube_models.api_v1.io.k8s.api.core.v1",
+    "apps/v1": "kube_models.apis_apps_v1.io.k8s.api.apps.v1",
+    "batch/v1": "kube_models.apis_batch_v1.io.k8s.api.batch.v1",
+    "policy/v1": "kube_models.apis_policy_v1.io.k8s.api.policy.v1",
+    "networking.k8s.io/v1": "kube_models.apis_networking_k8s_io_v1.io.k8s.api.networking.v1",
+    "scheduling.k8s.io/v1": "kube_models.apis_scheduling_k8s_io_v1.io.k8s.api.scheduling.v1",
+    "postgresql.cnpg.io/v1": "tests.unit.deploy.operator_models",
+    "rabbitmq.com/v1beta1": "tests.unit.deploy.operator_models",
 }
 
 
@@ -283,8 +285,10 @@ def test_servers_outlive_the_loss_of_a_machine() -> None:
     rabbitmq, budget = documents(FOLDER / "examples" / "rabbitmq.yaml")
     assert rabbitmq["spec"]["replicas"] == 3
     assert "pause_minority" in rabbitmq["spec"]["rabbitmq"]["additionalConfig"]
+    assert_valid(rabbitmq)
     assert_valid(budget)
     (postgres,) = documents(FOLDER / "examples" / "postgres.yaml")
+    assert_valid(postgres)
     assert postgres["spec"]["instances"] == 3
     synchronous = postgres["spec"]["postgresql"]["synchronous"]
     assert synchronous == {"method": "any", "number": 1, "dataDurability": "required"}
@@ -303,7 +307,7 @@ def service_fields() -> Iterator[str]:
 
 def assert_valid(resource: Resource) -> None:
     """A resource has the fields of its kind, and each is of its type."""
-    module = import_module(f"kube_models.{MODELS[resource['apiVersion']]}")
+    module = import_module(MODELS[resource["apiVersion"]])
     model = getattr(module, resource["kind"])
     where = f"{resource['kind']} {resource['metadata']['name']}"
     fields = {key: value for key, value in resource.items() if key not in ("apiVersion", "kind")}
@@ -324,7 +328,9 @@ def assert_fits(value: Any, expected: Any, where: str) -> None:
         assert isinstance(value, origin), where
         for inner in value.values() if isinstance(value, dict) else value:
             assert_fits(inner, arguments[-1], where)
-    elif arguments and origin is not typing.Literal:
+    elif origin is typing.Literal:
+        assert value in arguments, f"{where} is {value!r}, not one of {arguments}"
+    elif arguments:
         if len(arguments) == 1:
             assert_fits(value, arguments[0], where)
         else:
@@ -340,6 +346,10 @@ def test_a_field_that_kubernetes_does_not_know_is_found() -> None:
     containers(worker)[0]["livenesProbe"] = {}
     with pytest.raises(AssertionError, match=r"has no field livenesProbe"):
         assert_valid(worker)
+    (postgres,) = documents(FOLDER / "examples" / "postgres.yaml")
+    postgres["spec"]["postgresql"]["synchronous"]["dataDurability"] = "sometimes"
+    with pytest.raises(AssertionError, match=r"dataDurability is 'sometimes'"):
+        assert_valid(postgres)
     worker = of_kind(build(FOLDER / "base"), "Deployment")["wallet"]
     containers(worker)[0]["args"] = "run wallet"
     with pytest.raises(AssertionError, match=r"containers\.args"):
