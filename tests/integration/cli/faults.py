@@ -104,11 +104,11 @@ def _payment_of_invoice(payment_id: str, *, paid: int | None) -> tuple[str, ...]
         return (asked,)
     return (
         asked,
-        f"""insert into billing.payment_outcome (payment_id, asked, outcome, amount, at)
-            values ('{payment_id}', {paid}, 'confirmed', {paid}, now())""",
-        f"""insert into billing.gateway_receipt (gateway, gateway_reference, payment_id, amount,
-                became, at)
-            values ('bank', '{payment_id}', '{payment_id}', {paid}, 'payment', now())""",
+        f"""insert into billing.payment_outcome (account_id, payment_id, asked, outcome, amount, at)
+            values ('chi', '{payment_id}', {paid}, 'confirmed', {paid}, now())""",
+        f"""insert into billing.gateway_receipt (account_id, gateway, gateway_reference, payment_id,
+                amount, became, at)
+            values ('chi', 'bank', '{payment_id}', '{payment_id}', {paid}, 'payment', now())""",
     )
 
 
@@ -198,7 +198,7 @@ _MONEY: Final = (
         "payments_were_charged",
         "payment-ord-bad",
         (
-            "insert into billing.charge values ('again', 'payment-ord-bad', 280000)",
+            "insert into billing.charge values ('again', 'payment-ord-bad', 280000, 'bad')",
             *_entry("charge", "again", "bad", 280_000),
         ),
         "charged twice",
@@ -210,8 +210,8 @@ _MONEY: Final = (
             """update billing.payment_outcome
                set outcome = 'confirmed', amount = asked, reason = null
                where payment_id = 'payment-ord-poor'""",
-            """insert into billing.item_outcome (order_id, item_id, outcome, reason, at)
-               values ('ord-poor', 'none', 'failed', 'planted', now())""",
+            """insert into billing.item_outcome (account_id, order_id, item_id, outcome, reason, at)
+               values ('poor', 'ord-poor', 'none', 'failed', 'planted', now())""",
             """insert into billing.refund (refund_id, account_id, order_id, item_id, item_amount,
                    outcome, payment_id, wallet, amount, reason, at)
                values ('planted', 'poor', 'ord-poor', 'none', 180000, 'failed', 'payment-ord-poor',
@@ -447,7 +447,7 @@ _USAGE: Final = (
     Fault(
         "reports_count_once",
         "shop/r-1",
-        ("insert into invoicing.usage_report_key values ('shop', 'r-1', '2026-10')",),
+        ("insert into invoicing.usage_report_key values ('shop', 'r-1', '2026-10', 'chi')",),
         "a key without a report",
     ),
     Fault("reports_count_once", "shop/r-1", _REPORTED, "a report without a key"),
@@ -456,7 +456,7 @@ _USAGE: Final = (
         "shop/2026-10/traffic-gb",
         (
             *_REPORTED,
-            "insert into invoicing.usage_report_key values ('shop', 'r-1', '2026-10')",
+            "insert into invoicing.usage_report_key values ('shop', 'r-1', '2026-10', 'chi')",
             """update invoicing.product_version set meters =
                    '{"traffic": {"sku": "traffic-gb", "aggregation": "cumulative"}}'""",
         ),

@@ -54,9 +54,13 @@ async def test_no_invoice_is_of_what_does_not_exist(
 @pytest.mark.parametrize(
     "statement",
     [
-        """insert into invoice_line (invoice_id, position, sku, description, quantity, unit_price,
-                                     amount, vat, vat_rate, vat_included)
-           values ('nothing', 1, 'cpu', 'cpu', 1, 0, 0, 0, 0, true)""",
+        """insert into invoice_line (account_id, invoice_id, position, sku, description, quantity,
+                                     unit_price, amount, vat, vat_rate, vat_included)
+           values ('acc-1', 'nothing', 1, 'cpu', 'cpu', 1, 0, 0, 0, 0, true)""",
+        """insert into invoice_line (account_id, invoice_id, position, sku, description, quantity,
+                                     unit_price, amount, vat, vat_rate, vat_included)
+           select 'acc-2', invoice_id, 9, 'cpu', 'cpu', 1, gross, gross, vat, 0.1, true
+           from invoice""",
         """insert into invoice_state (invoice_id, account_id, gross, paid, issued_at)
            values ('nothing', 'acc-1', 0, 0, now())""",
     ],

@@ -157,8 +157,9 @@ async def test_an_issued_invoice_is_never_changed(invoicing: Invoicing, statemen
         "update invoice_state set paid = 101",
         "update invoice_state set paid = -1",
         "update usage_segment set ended_at = started_at - interval '1 minute'",
-        """insert into invoice_line
-           select invoice_id, 9, sku, description, 1, 1, 1, null, 5, 0, 0, true
+        """insert into invoice_line (account_id, invoice_id, position, sku, description, quantity,
+                                     unit_price, amount, vat, vat_rate, vat_included)
+           select account_id, invoice_id, 9, sku, description, 1, 1, 5, 0, 0, true
            from invoice_line""",
     ],
 )
