@@ -13,12 +13,17 @@ alter table resource
 drop index resource_of_account;
 create unique index resource_id_is_unique on resource (resource_id);
 
+-- What an account asks of another's resource is kept as not possible, in its own name: `asked_of` is
+-- then null, and else the resource.
 alter table request
     drop constraint request_pkey,
     drop constraint request_order_id_item_id_key,
     add primary key (account_id, request_id),
     add unique (order_id, item_id, account_id),
-    add foreign key (account_id, resource_id) references resource;
+    add column asked_of text generated always as (
+        case when outcome is distinct from 'not_possible' then resource_id end
+    ) stored,
+    add foreign key (account_id, asked_of) references resource;
 create unique index request_id_is_unique on request (request_id);
 drop index request_one_open_a_resource;
 create unique index request_one_open_a_resource on request (resource_id, account_id)
