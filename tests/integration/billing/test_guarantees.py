@@ -73,7 +73,7 @@ async def test_an_item_is_refunded_once_and_only_as_it_ended(till: Till) -> None
     assert "item_outcome" in not_failed
     one(await till.hear(failed(confirmed)), RefundToCredit)
     again = await refused(till, _REFUND, "r", 90_000, "failed", 90_000, "provisioning_failed")
-    assert "refund_order_id_item_id_key" in again
+    assert "refund_order_id_item_id_account_id_key" in again
 
 
 async def test_a_failed_item_gives_back_exactly_what_it_cost(till: Till) -> None:
