@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from services.portal import acts
-from services.portal.customer.wishes import METHODS, MONTHS, TERMS, Wish, wish_of
+from services.portal.customer.wishes import MONTHS, TERMS, Wish, methods, wish_of
 from services.portal.store import answers, catalogue, resources, wallets
 from services.portal.web.forms import form_key
 from services.portal.web.pages import render
@@ -68,7 +68,7 @@ async def match(visit: Visit) -> Response:
     async with visit.reading() as db:
         mine = await resources.find_resources(db, visit.mine.account_id)
         held = await wallets.find_wallets(db, visit.mine.account_id)
-    with_end = [one for one in mine if one["ends_at"] is not None]
+    with_end = [one for one in mine if one["ends_at"] is not None and one["poc"] != "running"]
     asked = set(visit.request.query_params.getlist("resource"))
     return _form(
         visit,
@@ -85,6 +85,7 @@ async def match(visit: Visit) -> Response:
 
 def _form(visit: Visit, action: str, values: dict[str, Any], status: int = 200) -> Response:
     ends = [one["ends_at"] for one in values.get("chosen", []) if one["ends_at"]]
+    on_trial = values["resource"] is not None and values["resource"]["poc"] == "running"
     return render(
         visit,
         "customer/order_form.html",
@@ -93,7 +94,8 @@ def _form(visit: Visit, action: str, values: dict[str, Any], status: int = 200) 
             "key": form_key(),
             "terms": TERMS,
             "months": MONTHS,
-            "methods": (*METHODS, *(["poc"] if "poc" in values["wallets"] else [])),
+            "methods": methods(action, on_trial=on_trial, has_trial="poc" in values["wallets"]),
+            "on_trial": on_trial,
             "chosen": [],
             "matching": False,
             "latest_end": max(ends, default=None),
@@ -124,7 +126,8 @@ async def quote(visit: Visit) -> Response:
     given = await _quoted(visit, wish) if wish else None
     async with visit.reading() as db:
         held = await wallets.find_wallets(db, visit.mine.account_id)
-    credit = held.get("credit")
+    method = visit.text("payment_method") or "credit"
+    pays = held.get("poc" if method == "poc" else "credit")
     return render(
         visit,
         "customer/quote.html",
@@ -132,8 +135,8 @@ async def quote(visit: Visit) -> Response:
             "action": action,
             "complete": wish is not None,
             "quote": given,
-            "available": credit["available"] if credit else 0,
-            "method": visit.text("payment_method") or "credit",
+            "available": pays["available"] if pays else 0,
+            "method": method,
         },
     )
 

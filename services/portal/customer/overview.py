@@ -25,6 +25,7 @@ async def overview(visit: Visit) -> Response:
         values = {
             "after": await events.get_position(db, account_id),
             "wallets": await wallets.find_wallets(db, account_id),
+            "trial_ends_at": await wallets.find_poc_end(db, account_id),
             "ending": await resources.find_ending(db, account_id, visit.at + _SOON),
             "counts": await resources.count_states(db, account_id),
             "left": await invoices.get_outstanding(db, account_id),

@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from services.portal.acts import Act
 from services.portal.customer.wishes import id_of
-from services.portal.store import events, wallets
+from services.portal.store import events, resources, wallets
 from services.portal.web.files import csv_file
 from services.portal.web.forms import form_key
 from services.portal.web.pages import render
@@ -34,6 +34,7 @@ async def show(visit: Visit) -> Response:
             db, account_id, kind, before=place_of(visit), limit=PAGE + 1
         )
         grants = await wallets.find_pocs(db, account_id)
+        on_trial = await resources.find_on_trial(db, account_id) if kind == "poc" else []
     return render(
         visit,
         "customer/wallet.html",
@@ -43,6 +44,8 @@ async def show(visit: Visit) -> Response:
             "kind": kind,
             "page": paged(visit, rows, "at", "event_id"),
             "grants": grants,
+            "ends_at": max((grant["ends_at"] for grant in grants), default=None),
+            "on_trial": on_trial,
             "key": form_key(),
         },
     )

@@ -71,6 +71,14 @@ class Wish:
         }
 
 
+def methods(action: str, *, on_trial: bool, has_trial: bool) -> tuple[str, ...]:
+    """How an order can be paid: a proof of concept from its wallet alone, which pays for nothing
+    else but a new one (domain 9)."""
+    if on_trial:
+        return ("poc",)
+    return (*METHODS, "poc") if has_trial and action == "create" else METHODS
+
+
 def id_of(kind: str, *parts: str) -> str:
     """An id that a form has: sent twice, it is the same."""
     return f"{kind}-{uuid.uuid5(uuid.NAMESPACE_OID, ' '.join(parts)).hex[:16]}"

@@ -30,6 +30,20 @@ _REFUSED: Final = frozenset(
 )
 
 
+NOTED: Final = (
+    "key_make",
+    "key_revoke",
+    "webhook_add",
+    "webhook_again",
+    "webhook_change",
+    "webhook_disable",
+    "webhook_enable",
+    "webhook_remove",
+    "webhook_secret",
+)
+"""Acts that are done once they are kept: nobody but the portal need know of them."""
+
+
 def outcome_of(kind: str, heard: Collection[str], *, is_dead: bool) -> Outcome:
     """What became of an act: of one that is not Support's, whether the services have it at all.
 
@@ -38,6 +52,8 @@ def outcome_of(kind: str, heard: Collection[str], *, is_dead: bool) -> Outcome:
         heard: types of the events that belong to it.
         is_dead: whether its message waits as a dead letter.
     """
+    if kind in NOTED:
+        return "done"
     if is_dead:
         return "dead"
     if not _REFUSED.isdisjoint(heard):

@@ -28,3 +28,8 @@ async def find_ending(db: Connection, account_id: str, until: datetime) -> list[
 async def count_states(db: Connection, account_id: str) -> dict[str, int]:
     """How many resources there are in each state."""
     return {row["state"]: row["count"] for row in await db.fetch(sql.count_states, account_id)}
+
+
+async def find_on_trial(db: Connection, account_id: str, limit: int = 100) -> list[Row]:
+    """Resources that the POC wallet pays for (domain 9)."""
+    return await db.fetch(sql.find_on_trial, account_id, limit)

@@ -23,3 +23,10 @@ limit 50;
 -- name: count_states
 -- How many resources there are in each state.
 select state, count(*) from resource where account_id = $1 group by state;
+
+-- name: find_on_trial
+-- Resources that the POC wallet pays for (domain 9), those that end first before the others.
+select resource_id, name, product, state, ends_at from resource
+where account_id = $1 and poc = 'running' and state <> 'deleted'
+order by ends_at nulls last, resource_id
+limit $2;

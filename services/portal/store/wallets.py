@@ -29,3 +29,9 @@ async def find_entries(
 async def find_pocs(db: Connection, account_id: str) -> list[Row]:
     """Proofs of concept that were granted, newest first."""
     return await db.fetch(sql.find_pocs, account_id)
+
+
+async def find_poc_end(db: Connection, account_id: str) -> datetime | None:
+    """When an account's POC wallet ends, or ended; None where Sales granted none."""
+    ends_at: datetime | None = await db.fetchval(sql.find_poc_end, account_id)
+    return ends_at

@@ -15,3 +15,7 @@ limit $5;
 -- Proofs of concept that were granted.
 select grant_id, amount, ends_at, granted_by, at from poc where account_id = $1
 order by at desc;
+
+-- name: find_poc_end
+-- When an account's POC wallet ends: each grant moves its end out (domain 9).
+select max(ends_at) from poc where account_id = $1;

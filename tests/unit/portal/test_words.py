@@ -3,10 +3,18 @@
 import re
 from pathlib import Path
 from string import Formatter
+from typing import get_args
 
 import pytest
 
+from services.billing.domain.refunds import RefundReason
+from services.portal.customer.wishes import ACTIONS
+from services.portal.domain.outcomes import NOTED
+from services.portal.handlers import HEARD
 from services.portal.web.languages import LANGUAGES, Language, language_of, words
+from shared.messages.billing import QuoteGiven
+from shared.messages.invoicing import InvoicesIssued, UsageReportGiven
+from shared.messages.upstream import PricePublished, ProductPublished
 
 _PORTAL = Path(__file__).parents[3] / "services" / "portal"
 _SAID = re.compile(r"""\bt\(\s*"([a-z_.0-9]+)"\s*[,)]""")
@@ -39,6 +47,23 @@ def test_no_word_is_left_over() -> None:
         and not any(key.startswith(prefix) for prefix in _BUILT.findall(text))
     }
     assert left == set()
+
+
+@pytest.mark.parametrize("of", ["message", "event"])
+def test_each_event_that_is_heard_of_an_account_has_words(of: str) -> None:
+    silent = {QuoteGiven, UsageReportGiven, InvoicesIssued, PricePublished, ProductPublished}
+    heard = {kind.type for kind in HEARD if kind not in silent}
+    if of == "event":
+        heard = {kind for kind in heard if not kind.startswith(("dead_letter", "invoice_run"))}
+    assert {kind for kind in heard if f"{of}.{kind.replace('.', '_')}" not in words()} == set()
+
+
+def test_each_act_and_each_movement_of_a_wallet_has_words() -> None:
+    orders = {f"order_{action}" for action in ACTIONS}
+    kinds = {*NOTED, *orders, "register", "top_up", "pay_invoice", "auto_renew", "notifications"}
+    assert {kind for kind in kinds if f"act.{kind}" not in words()} == set()
+    moved = {*get_args(RefundReason), "order", "invoice", "top_up", "use", "poc_granted"}
+    assert {reason for reason in moved if f"entry.reason.{reason}" not in words()} == set()
 
 
 @pytest.mark.parametrize("key", words())
