@@ -1,9 +1,9 @@
 """What an operator can set of the portal: variables `CLOUDTILL_PORTAL_*`."""
 
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from shared.environment import EnvironmentSettings
@@ -32,6 +32,12 @@ class PortalSettings(EnvironmentSettings):
     client_secret: SecretStr | None = Field(None, description="The portal's secret there, if any.")
     roles_claim: str = Field("roles", description="The claim with somebody's roles.")
     accounts_claim: str = Field("account_ids", description="The claim with a customer's accounts.")
+    api_audience: str | None = Field(
+        None, description="Takes the provider's access tokens for this audience at the API, too."
+    )
+    api_scope_prefix: str = Field(
+        "cloudtill:", description="Before `read` and `write` in the scopes of access tokens."
+    )
     secret: SecretStr | None = Field(
         None, description="Signs what a browser keeps while it logs in; one for all workers."
     )
@@ -65,6 +71,14 @@ class PortalSettings(EnvironmentSettings):
     poll_s: float = Field(
         0.2, gt=0, le=10, description="How often to look for news while pages are open."
     )
+
+    @model_validator(mode="after")
+    def _no_id_token_is_an_access_token(self) -> Self:
+        if self.api_audience is not None and self.issuer is None:
+            raise ValueError("api_audience needs an issuer")
+        if self.api_audience == self.client_id:
+            raise ValueError("api_audience is another than client_id, which ID tokens are for")
+        return self
 
     @property
     def secure(self) -> bool:

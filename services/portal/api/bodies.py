@@ -19,7 +19,10 @@ from shared.messages.model import (
     Time,
 )
 from shared.messages.provisioning import ResourceState
-from shared.messages.upstream import Months, OrderItem
+from shared.messages.upstream import EmailAddress, Months, OrderItem
+
+MutableGroup = Literal["payments", "renewals_and_bills", "resources"]
+"""Groups of notices of which some may be muted."""
 
 
 class Body(Model):
@@ -58,6 +61,16 @@ class AutoRenewal(Body):
     """Renew a resource by itself, by so many months each time; null: no more."""
 
     months: Months | None
+
+
+class NotificationPreferences(Body):
+    """What is not to be told by e-mail, and who gets copies of what concerns expiry, renewal and
+    bills: all of them, each time. Who is new is asked by e-mail to agree. Without a `language` it
+    stays as it is. What must be told is sent whatever is muted."""
+
+    muted: Annotated[tuple[MutableGroup, ...], Field(max_length=10)] = ()
+    recipients: Annotated[tuple[EmailAddress, ...], Field(max_length=10)] = ()
+    language: Literal["en", "vi"] | None = None
 
 
 EventType = Annotated[str, Field(json_schema_extra={"enum": list(PUBLIC_TYPES)})]
@@ -139,6 +152,12 @@ class DocumentQuery(Query):
     """In which language a document is written."""
 
     language: Literal["en", "vi"] = "en"
+
+
+class CostQuery(Query):
+    """How many billing months, the present one included."""
+
+    months: Annotated[int, Field(ge=1, le=36)] = 12
 
 
 class DeliveryQuery(Paging):

@@ -18,7 +18,6 @@ from services.portal import acts
 from services.portal.acts import Act, Actor
 from services.portal.api.bodies import Body, Query
 from services.portal.handlers import heard
-from services.portal.store.api_keys import ApiKey
 from services.portal.web.portal import Portal
 from services.portal.web.visits import address_of
 from shared.database import Connection, connection
@@ -30,13 +29,23 @@ Method: TypeAlias = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Scope: TypeAlias = Literal["read", "write"]
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls: an account's key, or somebody with an access token; for which accounts, and what
+    for."""
+
+    subject: str
+    account_ids: tuple[str, ...]
+    scopes: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Call:
-    """A request, the key it came with, and what it says, as the document has it."""
+    """A request, who makes it, and what it says, as the document has it."""
 
     request: Request
     portal: Portal
-    key: ApiKey
+    caller: Caller
     at: datetime
     query: Query | None = None
     body: Body | None = None
@@ -45,7 +54,7 @@ class Call:
     @property
     def account_id(self) -> str:
         """Whose things these are."""
-        return self.key.account_id
+        return self.named("account_id")
 
     def named(self, name: str) -> str:
         """A part of the path."""
@@ -76,7 +85,7 @@ class Call:
     @property
     def actor(self) -> Actor:
         """Who acts."""
-        return Actor(f"key:{self.key.key_id}", "program", address_of(self.request))
+        return Actor(self.caller.subject, "program", address_of(self.request))
 
     async def act(self, db: Connection, act: Act) -> list[OutboxRow]:
         """Keep an act and say its message; what it tells can be read at once."""

@@ -10,7 +10,13 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from services.portal.acts import Act, say
-from services.portal.api.bodies import AutoRenewal, InvoicePayment, OrderRequest, TopUp
+from services.portal.api.bodies import (
+    AutoRenewal,
+    InvoicePayment,
+    NotificationPreferences,
+    OrderRequest,
+    TopUp,
+)
 from services.portal.api.calls import Call, Outcome
 from services.portal.api.models import (
     CONCLUDED,
@@ -22,11 +28,12 @@ from services.portal.api.models import (
 from services.portal.api.problems import Refusal, malformed, not_there
 from services.portal.api.reading import find_order, find_payment
 from services.portal.store import listings, resources
-from shared.database import Connection, transaction
+from shared.database import Connection, Row, transaction
 from shared.messages import Message
 from shared.messages.model import Model
 from shared.messages.upstream import (
     InvoicePaymentRequested,
+    NotificationPreferencesSet,
     OrderPlaced,
     QuoteRequested,
     ResourceAutoRenewSet,
@@ -100,7 +107,19 @@ async def quote(call: Call) -> QuoteShown:
 async def get_usage_report(call: Call) -> UsageReportShown:
     """What was used in a billing month and is not invoiced yet. Where no answer comes in time, it
     is the latest there is: `until` says of when."""
-    period = call.named("period")
+    row = await ask_for_use(call, call.named("period"))
+    if row is None:
+        raise _no_answer()
+    return shown(UsageReportShown, json.loads(row["given"]))
+
+
+async def ask_for_use(call: Call, period: str) -> Row | None:
+    """What was used in a billing month, asked of invoicing: its answer, or else the latest there
+    is.
+
+    Raises:
+        Refusal: 404 for what is no billing month.
+    """
     try:
         question = UsageReportRequested(
             request_id=f"u-{uuid.uuid4().hex}", account_id=call.account_id, period=period
@@ -117,9 +136,7 @@ async def get_usage_report(call: Call) -> UsageReportShown:
     if row is None:
         async with call.reading() as db:
             row = await listings.find_row(db, "find_usage_report", call.account_id, period)
-    if row is None:
-        raise _no_answer()
-    return shown(UsageReportShown, json.loads(row["given"]))
+    return row
 
 
 def _no_answer() -> Refusal:
@@ -190,6 +207,19 @@ async def set_auto_renewal(call: Call, db: Connection) -> Outcome:
     )
     rows = await call.act(db, Act("auto_renew", message, call.act_key, call.account_id))
     return _accepted(call, resource_id, f"/resources/{resource_id}", rows)
+
+
+async def set_notification_preferences(call: Call, db: Connection) -> Outcome:
+    """Say what is not to be told by e-mail, in which language, and who gets copies."""
+    sent = call.sent(NotificationPreferences)
+    message = NotificationPreferencesSet(
+        account_id=call.account_id,
+        muted=sent.muted,
+        recipients=tuple(dict.fromkeys(sent.recipients)),
+        language=sent.language,
+    )
+    rows = await call.act(db, Act("notifications", message, call.act_key, call.account_id))
+    return _accepted(call, call.account_id, "/notification-preferences", rows)
 
 
 def _accepted(call: Call, id: str, path: str, rows: list[Any]) -> Outcome:

@@ -39,11 +39,18 @@ def document(prefix: str) -> dict[str, Any]:
             "description": _DESCRIPTION,
         },
         "servers": [{"url": prefix}],
-        "security": [{"key": []}],
+        "security": [{"key": []}, {"token": []}],
         "paths": paths,
         "components": {
             "securitySchemes": {
-                "key": {"type": "http", "scheme": "bearer", "description": "A key of the account."}
+                "key": {"type": "http", "scheme": "bearer", "description": "A key of the account."},
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "An access token of the OpenID Connect provider, where the"
+                    " operator takes them.",
+                },
             },
             "schemas": schemas,
         },

@@ -2,9 +2,10 @@
 
 from typing import Final
 
-from services.portal.api import doing, papers, reading, webhooks
+from services.portal.api import costs, doing, papers, reading, webhooks
 from services.portal.api.bodies import (
     AutoRenewal,
+    CostQuery,
     DeliveryQuery,
     DocumentQuery,
     EndpointChange,
@@ -12,6 +13,7 @@ from services.portal.api.bodies import (
     EntryQuery,
     InvoicePayment,
     InvoiceQuery,
+    NotificationPreferences,
     OrderQuery,
     OrderRequest,
     PaymentQuery,
@@ -22,6 +24,7 @@ from services.portal.api.calls import Operation
 from services.portal.api.models import (
     Accepted,
     AccountShown,
+    CostsShown,
     DeliveryInFull,
     DeliveryShown,
     Endpoints,
@@ -32,6 +35,7 @@ from services.portal.api.models import (
     OrderShown,
     PageOf,
     PaymentShown,
+    PreferencesShown,
     Products,
     QuoteShown,
     ResourceShown,
@@ -204,6 +208,30 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         path=f"{_ACCOUNT}/usage-reports/{{period}}",
         answer=UsageReportShown,
         reads=doing.get_usage_report,
+    ),
+    Operation(
+        name="get_costs",
+        method="GET",
+        path=f"{_ACCOUNT}/costs",
+        query=CostQuery,
+        answer=CostsShown,
+        reads=costs.get_costs,
+    ),
+    Operation(
+        name="get_notification_preferences",
+        method="GET",
+        path=f"{_ACCOUNT}/notification-preferences",
+        answer=PreferencesShown,
+        reads=reading.get_notification_preferences,
+    ),
+    Operation(
+        name="set_notification_preferences",
+        method="PUT",
+        path=f"{_ACCOUNT}/notification-preferences",
+        body=NotificationPreferences,
+        answer=Accepted,
+        status=202,
+        does=doing.set_notification_preferences,
     ),
     Operation(
         name="list_endpoints",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -26,6 +27,7 @@ from services.portal.api.models import (
     OrderShown,
     PageOf,
     PaymentShown,
+    PreferencesShown,
     PriceShown,
     Products,
     ProductShown,
@@ -35,7 +37,7 @@ from services.portal.api.models import (
     shown,
 )
 from services.portal.api.problems import not_there
-from services.portal.store import accounts, listings, resources, wallets
+from services.portal.store import accounts, listings, notifications, resources, wallets
 from services.portal.store.accounts import Account
 from shared.database import Connection, Row
 from shared.messages.model import Model
@@ -49,6 +51,20 @@ async def get_account(call: Call) -> AccountShown:
         found = await accounts.find_account(db, call.account_id)
     account = found or Account.just_opened(call.account_id)
     return AccountShown(**{name: getattr(account, name) for name in AccountShown.model_fields})
+
+
+async def get_notification_preferences(call: Call) -> PreferencesShown:
+    """What the account is told by e-mail, and who gets copies, as it was said last."""
+    async with call.reading() as db:
+        preferences = await notifications.get_preferences(db, call.account_id)
+        recipients = await notifications.find_recipients(db, call.account_id, call.at)
+    return PreferencesShown.model_validate(
+        {
+            "muted": preferences.muted,
+            "language": preferences.language,
+            "recipients": [asdict(one) for one in recipients],
+        }
+    )
 
 
 async def list_products(call: Call) -> Products:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from datetime import datetime
 from hashlib import sha256
 from typing import Final
 
@@ -15,14 +16,15 @@ from starlette.routing import Route
 
 from services.portal import metrics
 from services.portal.api.bodies import Body
-from services.portal.api.calls import Call, Doing, Operation
+from services.portal.api.calls import Call, Caller, Doing, Operation
 from services.portal.api.keys import is_token
 from services.portal.api.problems import Refusal, malformed, not_there
 from services.portal.store import api_keys, sessions
-from services.portal.store.api_keys import Answer, ApiKey
+from services.portal.store.api_keys import Answer
 from services.portal.web.portal import Portal
+from services.portal.web.provider import LoginRefused, ProviderAway
 from services.portal.web.visits import hash_of
-from shared.database import connection, transaction
+from shared.database import Connection, connection, transaction
 from shared.messages.model import Id, Model
 
 log = structlog.get_logger()
@@ -42,9 +44,9 @@ def route_of(portal: Portal, operation: Operation) -> Route:
 
     async def endpoint(request: Request) -> Response:
         at = portal.clock()
-        key, headers = await _let_in(portal, request, at.second)
+        caller, headers = await _let_in(portal, request, at)
         try:
-            response = await _served(portal, operation, request, key)
+            response = await _served(portal, operation, request, caller)
         except Refusal as refusal:
             response = refusal.response()
         metrics.CALLS.labels(operation.name, response.status_code).inc()
@@ -54,23 +56,21 @@ def route_of(portal: Portal, operation: Operation) -> Route:
     return Route(operation.path, endpoint, methods=[operation.method], name=operation.name)
 
 
-async def _let_in(portal: Portal, request: Request, second: int) -> tuple[ApiKey, dict[str, str]]:
-    """The key that a request came with, and what is left of its minute.
+async def _let_in(portal: Portal, request: Request, at: datetime) -> tuple[Caller, dict[str, str]]:
+    """Who makes a request, and what is left of their minute.
 
     Raises:
-        Refusal: 401 without a good key, 429 once it is used too much.
+        Refusal: 401 without a good key or token, 429 once it is used too much.
     """
     found = _BEARER.fullmatch(request.headers.get("authorization", ""))
-    if found is None or not is_token(found[1]):
+    if found is None:
         raise _unknown_key()
-    at = portal.clock()
+    caller = None if is_token(found[1]) else await _with_token(portal, found[1])
     async with connection(portal.connections) as db:
-        key = await api_keys.find_key(db, hash_of(found[1]), at)
-        if key is None:
-            raise _unknown_key()
-        times = await sessions.count(db, f"api {key.key_id}", at)
+        caller = caller or await _with_key(db, found[1], at)
+        times = await sessions.count(db, f"api {caller.subject}", at)
     limit = portal.settings.api_requests_a_minute
-    reset = str(60 - second)
+    reset = str(60 - at.second)
     headers = {
         "RateLimit-Limit": str(limit),
         "RateLimit-Remaining": str(max(0, limit - times)),
@@ -79,26 +79,51 @@ async def _let_in(portal: Portal, request: Request, second: int) -> tuple[ApiKey
     if times > limit:
         detail = f"at most {limit} requests a minute"
         raise Refusal(429, "too_many_requests", detail, headers=headers | {"Retry-After": reset})
-    return key, headers
+    return caller, headers
+
+
+async def _with_key(db: Connection, token: str, at: datetime) -> Caller:
+    """Whom an account let in by a key."""
+    key = await api_keys.find_key(db, hash_of(token), at)
+    if key is None:
+        raise _unknown_key()
+    return Caller(f"key:{key.key_id}", (key.account_id,), key.scopes)
+
+
+async def _with_token(portal: Portal, token: str) -> Caller:
+    """Whom the OpenID Connect provider vouches for, where it is asked at all."""
+    if portal.settings.api_audience is None:
+        raise _unknown_key()
+    try:
+        access = await portal.provider.access(token)
+    except ProviderAway as away:
+        log.warning("provider away", error=str(away))
+        raise Refusal(503, "unavailable", str(away), headers={"Retry-After": "5"}) from None
+    except LoginRefused as refused:
+        log.info("access token refused", error=str(refused))
+        raise _unknown_key() from None
+    return Caller(access.subject, access.account_ids, access.scopes)
 
 
 def _unknown_key() -> Refusal:
     headers = {"WWW-Authenticate": 'Bearer realm="cloudtill"'}
-    detail = "a key of the account is needed: Authorization: Bearer ..."
+    detail = "a key of the account, or an access token, is needed: Authorization: Bearer ..."
     return Refusal(401, "unknown_key", detail, headers=headers)
 
 
-async def _served(portal: Portal, operation: Operation, request: Request, key: ApiKey) -> Response:
-    if request.path_params.get("account_id") != key.account_id:
+async def _served(
+    portal: Portal, operation: Operation, request: Request, caller: Caller
+) -> Response:
+    if request.path_params.get("account_id") not in caller.account_ids:
         raise not_there("account")
-    if operation.scope not in key.scopes:
-        raise Refusal(403, "scope_missing", f"this key is not good for `{operation.scope}`")
+    if operation.scope not in caller.scopes:
+        raise Refusal(403, "scope_missing", f"this is not good for `{operation.scope}`")
     for name, value in request.path_params.items():
         try:
             _ID.validate_python(value)
         except ValidationError:
             raise not_there(name.removesuffix("_id")) from None
-    call = Call(request, portal, key, portal.clock())
+    call = Call(request, portal, caller, portal.clock())
     if operation.query is not None:
         try:
             call.query = operation.query.model_validate(dict(request.query_params))

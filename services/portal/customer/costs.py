@@ -49,15 +49,13 @@ async def explore(visit: Visit) -> Response:
     stacked = costs.by_month(found)
     totals = {month: sum(part.value for part in stacked.get(month, [])) for month in months}
     now = this_month(visit)
-    expected = costs.expected(
-        totals[months[-1]],
+    forecast = costs.forecast(
+        list(totals.values()),
         report.gross if report else 0,
         now.start(visit.billing_zone),
         report.until if report else visit.at,
         now.end(visit.billing_zone),
     )
-    past = [totals[month] for month in months[:-1]]
-    begun = next((place for place, value in enumerate(past) if value), len(past))
     return render(
         visit,
         "customer/costs.html",
@@ -69,10 +67,7 @@ async def explore(visit: Visit) -> Response:
             "shares": charts.shares([value for _, value in dearest]),
             "names": {name: one.name for name, one in on_sale.items()},
             "totals": totals,
-            "this_month": totals[months[-1]],
-            "used": report.gross if report else 0,
-            "expected": expected,
-            "typical": costs.typical(past[begun:]),
+            "forecast": forecast,
         },
     )
 

@@ -72,6 +72,39 @@ def _seconds(start: datetime, end: datetime) -> int:
     return int((end - start).total_seconds())
 
 
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a month that is under way comes to, and the next one, in smallest units.
+
+    `expected` is if use goes on as so far, `next_month` the mean of the last three months that are
+    over; None where none of them cost anything.
+    """
+
+    invoiced: int
+    used: int
+    expected: int
+    next_month: int | None
+
+
+def forecast(
+    totals: Sequence[int], used: int, start: datetime, until: datetime, end: datetime
+) -> Forecast:
+    """What is to come.
+
+    Args:
+        totals: what each month was invoiced, the present one last.
+        used: what was used of it and is not invoiced yet.
+        start: of the present month.
+        until: up to when `used` is.
+        end: of the present month.
+    """
+    *past, invoiced = totals
+    begun = next((place for place, value in enumerate(past) if value), len(past))
+    return Forecast(
+        invoiced, used, expected(invoiced, used, start, until, end), typical(past[begun:])
+    )
+
+
 def typical(months: Sequence[int]) -> int | None:
     """What a month to come is expected to cost: the mean of the last three, if there are any."""
     last = months[-3:]

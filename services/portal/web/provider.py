@@ -4,7 +4,9 @@ The protocol is authlib's, signatures are joserfc's; requests go over our own cl
 authlib's goes by way of a package that it deprecates.
 """
 
+import math
 import secrets
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
@@ -22,12 +24,17 @@ from services.portal.settings import PortalSettings
 ATTEMPT_S: Final = 600
 """How long a login at the provider may take."""
 _LEEWAY_S: Final = 60
+_KEYS_AGAIN_S: Final = 30
 _ALGORITHMS: Final = ("RS256", "PS256", "ES256", "EdDSA")
 _SCOPE: Final = "openid profile email"
 
 
 class LoginRefused(Exception):
     """The provider did not say who it is, or what it said can't be believed."""
+
+
+class ProviderAway(LoginRefused):
+    """The provider does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,15 @@ class Person:
     account_ids: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What an access token is good for, and whose it is."""
+
+    subject: str
+    account_ids: tuple[str, ...]
+    scopes: tuple[str, ...]
+
+
 class Provider:
     """The provider of this installation. What it tells of itself is asked once."""
 
@@ -63,6 +79,7 @@ class Provider:
         self._http = http
         self._metadata: Mapping[str, Any] | None = None
         self._keys: KeySet | None = None
+        self._keys_from = -math.inf
 
     async def address(self, attempt: Attempt) -> str:
         """Where a browser logs in.
@@ -103,6 +120,34 @@ class Provider:
             account_ids=_texts(claims.get(self._settings.accounts_claim)),
         )
 
+    async def access(self, token: str) -> Access:
+        """What an access token is good for (RFC 9068): one from our provider, for the API.
+
+        Raises:
+            LoginRefused: if it is not.
+            ProviderAway: if the provider's keys can't be fetched.
+        """
+        # Anybody may send a token: one that is wrong does not fetch keys each time.
+        claims = (await self._decoded(token, keys_for_s=_KEYS_AGAIN_S)).claims
+        registry = jwt.JWTClaimsRegistry(
+            leeway=_LEEWAY_S,
+            iss={"essential": True, "value": self._settings.issuer or ""},
+            aud={"essential": True, "value": self._settings.api_audience or ""},
+            exp={"essential": True},
+            sub={"essential": True},
+        )
+        try:
+            registry.validate(claims)
+        except (JoseError, ValueError) as error:
+            raise LoginRefused(f"access token: {error}") from None
+        prefix = self._settings.api_scope_prefix
+        asked = _texts(claims.get("scope"))
+        return Access(
+            subject=f"{self._settings.issuer} {claims['sub']}"[:300],
+            account_ids=_texts(claims.get(self._settings.accounts_claim)),
+            scopes=tuple(one for one in ("read", "write") if prefix + one in asked),
+        )
+
     @property
     def _back(self) -> str:
         return f"{self._settings.url.rstrip('/')}/login/back"
@@ -125,15 +170,7 @@ class Provider:
 
     async def _claims(self, token: str, attempt: Attempt) -> Mapping[str, Any]:
         """The claims of an ID token, once its signature and all that it must say are checked."""
-        try:
-            signed = jwt.decode(token, await self._keys_of(), algorithms=_ALGORITHMS)
-        except (JoseError, ValueError):
-            # The provider may have changed its keys since.
-            self._keys = None
-            try:
-                signed = jwt.decode(token, await self._keys_of(), algorithms=_ALGORITHMS)
-            except (JoseError, ValueError) as error:
-                raise LoginRefused(f"ID token: {error}") from None
+        signed = await self._decoded(token, keys_for_s=0)
         claims = CodeIDToken(
             signed.claims,
             signed.header,
@@ -150,6 +187,24 @@ class Provider:
             raise LoginRefused(f"ID token: {error}") from None
         return dict(claims)
 
+    async def _decoded(self, token: str, *, keys_for_s: float) -> jwt.Token:
+        """A token whose signature is the provider's, which may have changed its keys since.
+
+        Args:
+            token: as it came.
+            keys_for_s: how old the keys at hand are at least, before others are fetched.
+        """
+        try:
+            return jwt.decode(token, await self._keys_of(), algorithms=_ALGORITHMS)
+        except (JoseError, ValueError) as error:
+            if time.monotonic() - self._keys_from < keys_for_s:
+                raise LoginRefused(f"token: {error}") from None
+        self._keys = None
+        try:
+            return jwt.decode(token, await self._keys_of(), algorithms=_ALGORITHMS)
+        except (JoseError, ValueError) as error:
+            raise LoginRefused(f"token: {error}") from None
+
     async def _told_of_itself(self) -> Mapping[str, Any]:
         if self._metadata is None:
             issuer = (self._settings.issuer or "").rstrip("/")
@@ -164,6 +219,7 @@ class Provider:
             metadata = await self._told_of_itself()
             told = await self._asked("GET", metadata["jwks_uri"])
             self._keys = KeySet.import_key_set({"keys": told.get("keys", [])})
+            self._keys_from = time.monotonic()
         return self._keys
 
     async def _asked(self, method: str, url: str, **more: Any) -> dict[str, Any]:
@@ -172,7 +228,7 @@ class Provider:
             answer.raise_for_status()
             told = answer.json()
         except (httpx.HTTPError, ValueError) as error:
-            raise LoginRefused(f"no answer from the provider: {type(error).__name__}") from None
+            raise ProviderAway(f"no answer from the provider: {type(error).__name__}") from None
         if not isinstance(told, dict):
             raise LoginRefused("the provider's answer is no object")
         return told

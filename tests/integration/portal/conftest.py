@@ -10,15 +10,17 @@ import pytest
 
 from services.portal.handlers import heard
 from services.portal.settings import PortalSettings
+from services.portal.web import provider as providers
 from services.portal.web.app import portal_app
 from services.portal.web.feed import Feed
 from services.portal.web.portal import Portal
-from services.portal.web.provider import Attempts, Provider
+from services.portal.web.provider import Attempts
 from shared.database import Pool, pool, transaction
 from shared.messages import Message
 from shared.wire import parse
 from tests.builders import NOON
 from tests.integration.portal.browser import Browser
+from tests.integration.portal.stand_in import ISSUER, Provider
 
 
 class Office:
@@ -40,7 +42,7 @@ class Office:
             self.connections,
             self.settings,
             self.feed,
-            Provider(self.settings, self.http),
+            providers.Provider(self.settings, self.http),
             Attempts(self.settings),
             clock=lambda: self.now,
         )
@@ -99,3 +101,14 @@ async def office(database_url: str) -> AsyncIterator[Office]:
     async with AsyncExitStack() as closing:
         connections = await closing.enter_async_context(pool(database_url, "portal"))
         yield Office(connections, closing)
+
+
+@pytest.fixture
+async def provider(office: Office) -> AsyncIterator[Provider]:
+    """The provider of the office."""
+    stand_in = Provider()
+    office.settings = PortalSettings(issuer=ISSUER, url="http://portal.example.com")
+    transport = httpx.ASGITransport(stand_in.app)
+    async with httpx.AsyncClient(transport=transport) as http:
+        office.http = http
+        yield stand_in

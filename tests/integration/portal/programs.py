@@ -62,8 +62,13 @@ async def program(office: Office, account_id: str, *scopes: str) -> Program:
     made = make_key(account_id, "test", scopes or ("read", "write"), "an", office.now)
     async with transaction(office.connections) as db:
         await api_keys.append_key(db, made.key)
+    return await with_token(office, account_id, made.token)
+
+
+async def with_token(office: Office, account_id: str, token: str) -> Program:
+    """A program of an account with whatever it thinks lets it in."""
     client = httpx.AsyncClient(
         transport=httpx.ASGITransport(portal_app(office.portal()), raise_app_exceptions=True),
         base_url="http://portal.example.com",
     )
-    return Program(client, account_id, made.token)
+    return Program(client, account_id, token)

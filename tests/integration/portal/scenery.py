@@ -42,12 +42,12 @@ async def build(office: Office) -> Places:
     await mine.fill_in(f"/accounts/{ACCOUNT}/programs/keys", {"name": "reports", "scope": "read"})
     form = {"url": "https://hooks.example.com/cloudtill", "description": "book-keeping"}
     await mine.fill_in(f"/accounts/{ACCOUNT}/programs/webhooks", form)
-    await office.hear(*story.whole_life(), *_months(), *trial(), *_in_trash(), *_late())
+    await office.hear(*story.whole_life(), *months(), *trial(), *_in_trash(), *_late())
     await office.hear(recorded(1), recorded(2), recorded(7, "wallet"), *run_messages())
     return Places(*await _tried(office), await _acted(office))
 
 
-def _months() -> Iterator[Message]:
+def months() -> Iterator[Message]:
     """Half a year of use of a data base, invoiced and paid."""
     yield _resource(ResourceProvisioned, "db-1", "Billing data base", 1, ends_at=NOON + 90 * DAY)
     for back in range(1, 7):

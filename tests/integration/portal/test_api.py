@@ -223,6 +223,7 @@ BODIES: dict[str, object] = {
     "pay_invoice": {"method": "credit"},
     "add_endpoint": {"url": "https://example.com/hook"},
     "change_endpoint": {"enabled": False},
+    "set_notification_preferences": {"muted": ["payments"]},
 }
 
 
