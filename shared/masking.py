@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from typing import Final
 
 MASK: Final = "•••"
-_PERSONAL: Final = frozenset({"email", "phone", "address", "full_name", "payer"})
+_PERSONAL: Final = frozenset(
+    {"email", "phone", "address", "full_name", "payer", "legal_name", "tax_code"}
+)
 _ADDRESS: Final = re.compile(r"[^\s\"'<>@,;:]{1,64}@[^\s\"'<>@,;:]{1,255}")
 """With an end to both sides: a long text without any would be searched from each of its places."""
-_NAMED: Final = re.compile(r'("(?:email|phone|address|full_name|payer|name)"\s*:\s*")[^"]*')
+_NAMED: Final = re.compile(
+    r'("(?:email|phone|address|full_name|payer|name|legal_name|tax_code)"\s*:\s*(?:"|\[\s*"))[^"]*'
+)
 
 
 def masked(value: object) -> object:

@@ -20,7 +20,9 @@ from services.portal.documents.values import (
     Party,
     PaymentLine,
 )
+from services.portal.store import accounts
 from shared.database import Connection, Row
+from shared.messages.upstream import BillingDetails
 
 LANGUAGES: Final[Mapping[str, Language]] = {"en": "en", "vi": "vi"}
 _Kind = Literal["prepaid", "usage", "final"]
@@ -73,6 +75,10 @@ async def _find_invoice(invoice_id: str) -> InvoiceDocument | None:
         async with schema(db, "billing"):
             account = await billing.accounts.show_account(db, invoice["account_id"])
             before = await _paid_before(db, invoice)
+        async with schema(db, "portal"):
+            details = await accounts.find_billing_details(
+                db, invoice["account_id"], invoice["issued_at"]
+            )
     kind: _Kind = invoice["kind"]
     return InvoiceDocument(
         invoice_id=invoice["invoice_id"],
@@ -87,7 +93,7 @@ async def _find_invoice(invoice_id: str) -> InvoiceDocument | None:
         resource=invoice["resource"],
         order_id=invoice["order_id"],
         seller=seller(),
-        buyer=_buyer(invoice["account_id"], account),
+        buyer=_buyer(invoice["account_id"], account, details),
         lines=tuple(_line(line) for line in lines),
         discount=invoice["discount"],
         net=invoice["net"],
@@ -119,10 +125,18 @@ async def _paid_before(db: Connection, invoice: Mapping[str, Any]) -> tuple[Paym
     return (PaymentLine(payment_id or "", invoice["issued_at"], method, invoice["gross"]),)
 
 
-def _buyer(account_id: str, account: Row | None) -> Party:
-    if account is None:  # billing has not heard of it yet
-        return Party(name=account_id, account_id=account_id)
-    return Party(name=account["name"], email=account["email"], account_id=account_id)
+def _buyer(account_id: str, account: Row | None, details: BillingDetails | None) -> Party:
+    """Whom it was made out to when it was issued."""
+    name = account["name"] if account else account_id  # billing may not have heard of it yet
+    told = details or BillingDetails()
+    return Party(
+        name=told.legal_name or name,
+        address=told.address,
+        country=told.country,
+        tax_code=told.tax_code,
+        email=account["email"] if account else None,
+        account_id=account_id,
+    )
 
 
 def _line(row: Mapping[str, Any]) -> Line:

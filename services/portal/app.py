@@ -7,6 +7,7 @@ from shared.messages.dead_letters import DeadLetterDiscardRequested, DeadLetterR
 from shared.messages.invoicing import InvoiceRunAccountRequested
 from shared.messages.notifications import NotificationRequested
 from shared.messages.upstream import (
+    AccountChanged,
     AccountRegistered,
     AccountSwitchRequested,
     InvoiceCreditRequested,
@@ -26,6 +27,7 @@ from shared.service import Service
 from shared.settings import Settings
 
 CUSTOMERS_SAY = (
+    AccountChanged,
     AccountRegistered,
     InvoicePaymentRequested,
     NotificationPreferencesSet,

@@ -36,6 +36,15 @@ EmailAddress = Annotated[
 NoticeGroup = Literal["account", "resources", "renewals_and_bills", "payments"]
 
 
+class BillingDetails(Model):
+    """Whom documents are made out to; without a `legal_name` that is the account's name."""
+
+    legal_name: Name | None = None
+    address: Annotated[tuple[Name, ...], Field(max_length=5)] = ()
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "VN"
+    tax_code: Annotated[str, Field(pattern=r"^[0-9A-Z-]{3,20}$")] | None = None
+
+
 class AccountRegistered(Message):
     """A new customer; prepaid until Sales switch it (domain 10)."""
 
@@ -48,6 +57,20 @@ class AccountRegistered(Message):
     currency: CurrencyCode = "VND"
     time_zone: Name | None = None
     language: Literal["en", "vi"] | None = None
+    billing_details: BillingDetails | None = None
+
+
+class AccountChanged(Message):
+    """Whom an account's documents are made out to from this time on: all of it, each time. What was
+    issued before keeps what it was issued with."""
+
+    type: ClassVar[str] = "account.changed"
+    source: ClassVar[str] = "/portal"
+
+    account_id: Id
+    billing_details: BillingDetails
+    changed_by: Name | None = None
+    reason: Text | None = None
 
 
 class AccountSwitchRequested(Message):

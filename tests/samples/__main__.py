@@ -24,6 +24,8 @@ _TEXTS: Final = {
     "sku": "cpu",
     "driver": "simulated",
     "time_zone": "Asia/Ho_Chi_Minh",
+    "country": "VN",
+    "tax_code": "0312345678",
     "vat_rate": "0.1",
     "rate": "0.1",
     "discount_rate": "0.05",

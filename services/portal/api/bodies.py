@@ -19,7 +19,7 @@ from shared.messages.model import (
     Time,
 )
 from shared.messages.provisioning import ResourceState
-from shared.messages.upstream import EmailAddress, Months, OrderItem
+from shared.messages.upstream import BillingDetails, EmailAddress, Months, OrderItem
 
 MutableGroup = Literal["payments", "renewals_and_bills", "resources"]
 """Groups of notices of which some may be muted."""
@@ -61,6 +61,11 @@ class AutoRenewal(Body):
     """Renew a resource by itself, by so many months each time; null: no more."""
 
     months: Months | None
+
+
+class BillingDetailsChange(Body, BillingDetails):
+    """Whom documents are made out to from now on: all of it. Without a `legal_name` that is the
+    account's name."""
 
 
 class NotificationPreferences(Body):

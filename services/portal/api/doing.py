@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from services.portal.acts import Act, say
 from services.portal.api.bodies import (
     AutoRenewal,
+    BillingDetailsChange,
     InvoicePayment,
     NotificationPreferences,
     OrderRequest,
@@ -32,6 +33,8 @@ from shared.database import Connection, Row, transaction
 from shared.messages import Message
 from shared.messages.model import Model
 from shared.messages.upstream import (
+    AccountChanged,
+    BillingDetails,
     InvoicePaymentRequested,
     NotificationPreferencesSet,
     OrderPlaced,
@@ -207,6 +210,18 @@ async def set_auto_renewal(call: Call, db: Connection) -> Outcome:
     )
     rows = await call.act(db, Act("auto_renew", message, call.act_key, call.account_id))
     return _accepted(call, resource_id, f"/resources/{resource_id}", rows)
+
+
+async def set_billing_details(call: Call, db: Connection) -> Outcome:
+    """Say whom documents are made out to from now on; what was issued before stays as it is."""
+    sent = call.sent(BillingDetailsChange)
+    message = AccountChanged(
+        account_id=call.account_id,
+        billing_details=BillingDetails(**sent.model_dump()),
+        changed_by=call.caller.subject[:200],
+    )
+    rows = await call.act(db, Act("details", message, call.act_key, call.account_id))
+    return _accepted(call, call.account_id, "", rows)
 
 
 async def set_notification_preferences(call: Call, db: Connection) -> Outcome:

@@ -24,7 +24,7 @@ from shared.messages.model import (
     WalletKind,
 )
 from shared.messages.provisioning import ResourceState
-from shared.messages.upstream import Months
+from shared.messages.upstream import BillingDetails, Months
 
 T = TypeVar("T")
 
@@ -54,7 +54,8 @@ class PageOf(Model, Generic[T]):
 
 
 class AccountShown(Model):
-    """A customer. `overdue_since` is set while an invoice is overdue."""
+    """A customer. `overdue_since` is set while an invoice is overdue; `billing_details` is whom
+    documents are made out to, where that was told."""
 
     account_id: Id
     name: str
@@ -64,6 +65,7 @@ class AccountShown(Model):
     user_type: UserType
     registered_at: Time | None
     overdue_since: Time | None
+    billing_details: BillingDetails | None = None
 
 
 class PriceShown(Model):

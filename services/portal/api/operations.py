@@ -5,6 +5,7 @@ from typing import Final
 from services.portal.api import costs, doing, papers, reading, webhooks
 from services.portal.api.bodies import (
     AutoRenewal,
+    BillingDetailsChange,
     CostQuery,
     DeliveryQuery,
     DocumentQuery,
@@ -56,6 +57,15 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         path=_ACCOUNT,
         answer=AccountShown,
         reads=reading.get_account,
+    ),
+    Operation(
+        name="set_billing_details",
+        method="PUT",
+        path=f"{_ACCOUNT}/billing-details",
+        body=BillingDetailsChange,
+        answer=Accepted,
+        status=202,
+        does=doing.set_billing_details,
     ),
     Operation(
         name="list_products",
@@ -192,6 +202,22 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         path=f"{_ACCOUNT}/invoices/{{invoice_id}}/ubl",
         reads=papers.get_invoice_ubl,
         files={papers.UBL: "The invoice, UBL 2.1."},
+    ),
+    Operation(
+        name="get_credit_note_pdf",
+        method="GET",
+        path=f"{_ACCOUNT}/credit-notes/{{credit_note_id}}/pdf",
+        query=DocumentQuery,
+        reads=papers.get_credit_note_pdf,
+        files={papers.PDF: "The credit note."},
+    ),
+    Operation(
+        name="get_statement_pdf",
+        method="GET",
+        path=f"{_ACCOUNT}/statements/{{period}}/pdf",
+        query=DocumentQuery,
+        reads=papers.get_statement_pdf,
+        files={papers.PDF: "What happened to the account's money in a month, so far."},
     ),
     Operation(
         name="pay_invoice",

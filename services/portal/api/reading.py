@@ -49,8 +49,9 @@ async def get_account(call: Call) -> AccountShown:
     """The account: who it is, its user type, and whether it is overdue."""
     async with call.reading() as db:
         found = await accounts.find_account(db, call.account_id)
+        details = await accounts.find_billing_details(db, call.account_id, call.at)
     account = found or Account.just_opened(call.account_id)
-    return AccountShown(**{name: getattr(account, name) for name in AccountShown.model_fields})
+    return AccountShown.model_validate({**asdict(account), "billing_details": details})
 
 
 async def get_notification_preferences(call: Call) -> PreferencesShown:

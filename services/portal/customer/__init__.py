@@ -5,6 +5,7 @@ from starlette.routing import BaseRoute
 from services.portal.customer import (
     acts,
     costs,
+    details,
     invoices,
     notifications,
     opening,
@@ -31,5 +32,6 @@ ROUTES: list[BaseRoute] = [
     *invoices.ROUTES,
     *usage.ROUTES,
     *costs.ROUTES,
+    *details.ROUTES,
     *notifications.ROUTES,
 ]

@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from services.portal.acts import Act
+from services.portal.customer.usage import this_month
 from services.portal.store import events, invoices, payments, wallets
 from services.portal.store.invoices import Wanted
 from services.portal.web.files import csv_file
@@ -62,6 +63,7 @@ async def index(visit: Visit) -> Response:
             "wallets": held,
             "key": form_key(),
             "query": visit.request.url.query,
+            "last_month": str(this_month(visit).previous()),
         },
     )
 

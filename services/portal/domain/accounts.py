@@ -6,7 +6,7 @@ from services.portal.domain.facts import Fact
 from shared.messages import Message
 from shared.messages.billing import AccountSwitched
 from shared.messages.invoicing import AccountOverdue, AccountSettled
-from shared.messages.upstream import AccountRegistered, PocGranted
+from shared.messages.upstream import AccountChanged, AccountRegistered, PocGranted
 
 
 def of_account(message: Message) -> Iterator[Fact]:
@@ -45,6 +45,24 @@ def of_account(message: Message) -> Iterator[Fact]:
             )
         case _:
             return
+
+
+def of_billing_details(message: Message) -> Iterator[Fact]:
+    """Whom documents are made out to from now on."""
+    if not isinstance(message, AccountRegistered | AccountChanged):
+        return
+    details = message.billing_details
+    if details is not None:
+        event_id = message.envelope.id
+        yield (
+            (message.account_id, message.time.isoformat(), event_id),
+            {
+                "account_id": message.account_id,
+                "at": message.time,
+                "event_id": event_id,
+                **details.model_dump(),
+            },
+        )
 
 
 def of_poc(message: Message) -> Iterator[Fact]:

@@ -9,6 +9,7 @@ _GOOD: Final[Mapping[str, frozenset[str]]] = {
     "top_up": frozenset({"wallet.credited"}),
     "pay_invoice": frozenset({"invoice.paid", "invoice.partially_paid"}),
     "auto_renew": frozenset({"resource.auto_renew_set"}),
+    "details": frozenset({"account.changed"}),
     "notifications": frozenset({"notification.preferences_set"}),
 }
 """Events that conclude an act well, by its kind; orders end with their resources."""
@@ -61,6 +62,8 @@ def concluded(kind: str, events: Sequence[tuple[str, Mapping[str, Any]]]) -> Con
             link = f"/resources/{data['resource_id']}"
         elif type_ in ("invoice.paid", "invoice.partially_paid"):
             link = link or f"/invoices/{data['invoice_id']}"
+        elif type_ == "account.changed":
+            link = "/details"
         elif type_ == "notification.preferences_set":
             link = "/notifications"
         elif type_ == "refund.to_credit":

@@ -6,6 +6,7 @@ from typing import Final, Literal
 Outcome = Literal["open", "done", "refused", "dead"]
 
 _DONE: Final[Mapping[str, frozenset[str]]] = {
+    "details": frozenset({"account.changed"}),
     "switch": frozenset({"account.switched"}),
     "transfer": frozenset({"wallet.credited"}),
     "grant_poc": frozenset({"wallet.credited"}),

@@ -41,6 +41,7 @@ from shared.service import Handlers
 
 TELLINGS: Final[Mapping[str, Callable[[Sequence[Message]], Sequence[Row]]]] = {
     "accounts": partial(gathered, telling=accounts.of_account),
+    "billing_details": lambda told: each(told_by(told, accounts.of_billing_details)),
     "pocs": lambda told: each(told_by(told, accounts.of_poc)),
     "products": partial(
         newest, telling=catalogue.of_product, version=lambda row: row["published_at"]
@@ -102,6 +103,7 @@ async def _pass_on(happened: Sequence[Row], db: Connection) -> None:
 
 HEARD: Final[tuple[type[Message], ...]] = (
     u.AccountRegistered,
+    u.AccountChanged,
     u.AccountSwitchRequested,
     c.ProductPublished,
     c.PricePublished,

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from shared.database import Connection, Row
 from shared.messages.model import UserType
+from shared.messages.upstream import BillingDetails
 from shared.sql import Statements
 
 sql = Statements("services.portal.store", "accounts.sql")
@@ -54,6 +55,14 @@ async def find_accounts(db: Connection, account_ids: Collection[str]) -> list[Ac
     """Those of these accounts of which something was heard, by name."""
     rows = await db.fetch(sql.find_accounts, list(account_ids))
     return [Account.of(row) for row in rows]
+
+
+async def find_billing_details(
+    db: Connection, account_id: str, at: datetime
+) -> BillingDetails | None:
+    """Whom documents of a time are made out to; None where nothing was ever told."""
+    row = await db.fetchrow(sql.find_billing_details, account_id, at)
+    return BillingDetails.model_validate(dict(row)) if row else None
 
 
 async def search_accounts(db: Connection, words: str, limit: int = 50) -> list[Account]:

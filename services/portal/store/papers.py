@@ -18,6 +18,7 @@ from services.portal.documents.values import (
     StatementInvoice,
     StatementPayment,
 )
+from services.portal.store import accounts
 from services.portal.store.accounts import Account
 from shared.database import Connection
 from shared.messages.items import InvoiceLine
@@ -49,7 +50,7 @@ async def find_invoice(
         resource=invoice["resource"] or "",
         order_id=invoice["order_id"],
         seller=seller,
-        buyer=_buyer(account),
+        buyer=await find_buyer(db, account, invoice["issued_at"]),
         lines=_lines(invoice["lines"]),
         discount=invoice["discount"],
         net=invoice["net"],
@@ -80,7 +81,7 @@ async def find_credit_note(
         at=note["at"],
         reason=note["reason"],
         seller=seller,
-        buyer=_buyer(account),
+        buyer=await find_buyer(db, account, note["at"]),
         net=note["net"],
         vat=note["vat"],
         amount=note["amount"],
@@ -113,7 +114,7 @@ async def get_statement(
         made_at=made_at,
         currency=account.currency,
         seller=seller,
-        buyer=_buyer(account),
+        buyer=await find_buyer(db, account, made_at),
         invoices=tuple(
             StatementInvoice(
                 number=one["number"],
@@ -142,8 +143,19 @@ async def get_statement(
     )
 
 
-def _buyer(account: Account) -> Party:
-    return Party(name=account.name, email=account.email, account_id=account.account_id)
+async def find_buyer(db: Connection, account: Account, at: datetime) -> Party:
+    """Whom a document of a time is made out to: what is told later changes none of before."""
+    details = await accounts.find_billing_details(db, account.account_id, at)
+    if details is None:
+        return Party(name=account.name, email=account.email, account_id=account.account_id)
+    return Party(
+        name=details.legal_name or account.name,
+        address=details.address,
+        country=details.country,
+        tax_code=details.tax_code,
+        email=account.email,
+        account_id=account.account_id,
+    )
 
 
 def _lines(written: str) -> tuple[Line, ...]:

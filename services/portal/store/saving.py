@@ -14,6 +14,7 @@ sql = Statements("services.portal.store", "saving.sql")
 
 TABLES: Final = (
     "accounts",
+    "billing_details",
     "pocs",
     "products",
     "prices",

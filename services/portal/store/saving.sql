@@ -32,6 +32,16 @@ on conflict (account_id) do update set
                          then excluded.overdue_since else a.overdue_since end,
     standing_at = greatest(a.standing_at, excluded.standing_at);
 
+-- name: save_billing_details
+-- Whom documents are made out to from a time on.
+insert into billing_details (account_id, at, event_id, legal_name, address, country, tax_code)
+select account_id, at, event_id, legal_name, array(select jsonb_array_elements_text(address)),
+       country, tax_code
+from jsonb_to_recordset($1::jsonb) as t (
+    account_id text, at timestamptz, event_id text, legal_name text, address jsonb, country text,
+    tax_code text)
+on conflict do nothing;
+
 -- name: save_pocs
 -- Proofs of concept that were granted.
 insert into poc (account_id, grant_id, amount, ends_at, granted_by, at)

@@ -6,7 +6,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from services.portal.domain.events import OF_NO_ACCOUNT
-from services.portal.store import events, finding, letters, resources, runs, wallets
+from services.portal.store import accounts, events, finding, letters, resources, runs, wallets
 from services.portal.support.desk import about_account, for_all_staff, is_support
 from services.portal.web.following import followed
 from services.portal.web.pages import render
@@ -38,6 +38,7 @@ async def show(visit: Visit) -> Response:
         values = {
             "after": await events.get_position(db, account_id),
             "wallets": await wallets.find_wallets(db, account_id),
+            "details": await accounts.find_billing_details(db, account_id, visit.at),
             "pocs": await wallets.find_pocs(db, account_id),
             "resources": await resources.find_resources(
                 db, account_id, with_deleted=True, limit=_AT_A_GLANCE

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from services.portal.store import finding
+from services.portal.customer.details import details_in
+from services.portal.store import accounts, finding
 from services.portal.support.desk import STAFF, about_account, act, acted_before, why
 from services.portal.web.forms import form_key
 from services.portal.web.pages import render
@@ -19,6 +20,7 @@ from shared.ids import derived_id
 from shared.messages import Message
 from shared.messages.invoicing import InvoiceRunAccountRequested
 from shared.messages.upstream import (
+    AccountChanged,
     AccountSwitchRequested,
     InvoiceCreditRequested,
     InvoicePaymentRecorded,
@@ -156,6 +158,20 @@ def _amount(visit: Visit) -> int:
     return int(units)
 
 
+async def _details(visit: Visit) -> Message:
+    return AccountChanged(
+        account_id=visit.mine.account_id,
+        billing_details=details_in(visit),
+        changed_by=visit.login.subject[:200],
+        reason=why(visit),
+    )
+
+
+async def _with_details(visit: Visit) -> Mapping[str, Any]:
+    async with visit.reading() as db:
+        return {"details": await accounts.find_billing_details(db, visit.mine.account_id, visit.at)}
+
+
 async def _with_open_invoices(visit: Visit) -> Mapping[str, Any]:
     async with visit.reading() as db:
         return {"invoices": await finding.find_open_invoices(db, visit.mine.account_id)}
@@ -172,6 +188,7 @@ FORMS: Final = (
     Form("grant_poc", _grant_poc),
     Form("record_payment", _record_payment, shown=_with_open_invoices),
     Form("credit_note", _credit_note, shown=_with_invoices),
+    Form("details", _details, shown=_with_details),
     Form("run_again", _run_again, roles=STAFF),
 )
 

@@ -223,6 +223,7 @@ BODIES: dict[str, object] = {
     "pay_invoice": {"method": "credit"},
     "add_endpoint": {"url": "https://example.com/hook"},
     "change_endpoint": {"enabled": False},
+    "set_billing_details": {"tax_code": "0312345678"},
     "set_notification_preferences": {"muted": ["payments"]},
 }
 
@@ -243,6 +244,7 @@ THINGS = {
     "invoice_id": "inv-ord-binh",
     "endpoint_id": "we-binh",
     "event_id": "evt_binh",
+    "credit_note_id": "note-binh",
 }
 
 

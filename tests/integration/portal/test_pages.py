@@ -45,6 +45,7 @@ _PAGES = (
     "/usage",
     "/costs",
     "/notifications",
+    "/details",
 )
 _FILES = ("resources", "orders", "wallet", "payments", "invoices", "usage", "costs")
 

@@ -26,7 +26,7 @@ from tests.integration.portal.browser import Browser
 from tests.integration.portal.conftest import Office
 from tests.integration.portal.papers import invoice_issued
 
-ACTS = ("switch", "transfer", "grant-poc", "record-payment", "credit-note")
+ACTS = ("switch", "transfer", "grant-poc", "record-payment", "credit-note", "details")
 PAGES = (
     "/support",
     "/support/runs",
