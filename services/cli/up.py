@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import signal
 import socket
 import tempfile
@@ -25,9 +26,14 @@ _RUN: Final = "trial"
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Where the portal's pages are on this machine, and the settings that put them there."""
+    """Where the portal's pages are on this machine, and the settings that put them there.
+
+    With `gateway_port` the simulated gateway has a page there that asks whoever pays; without, it
+    pays by itself.
+    """
 
     port: int
+    gateway_port: int | None = None
 
     @property
     def address(self) -> str:
@@ -35,23 +41,46 @@ class Pages:
 
     @property
     def settings(self) -> Mapping[str, str]:
-        """For `workers`: everybody may be anybody, and the simulated gateway pays by itself."""
-        return {
+        """For `workers`: everybody may be anybody, and nobody's money moves."""
+        outcome = "pays" if self.gateway_port is None else "asks"
+        pages = {
             "portal_port": str(self.port),
             "portal_url": self.address,
             "portal_development_login": "true",
             "simulated_gateway_outcome": os.environ.get(
-                "CLOUDTILL_SIMULATED_GATEWAY_OUTCOME", "pays"
+                "CLOUDTILL_SIMULATED_GATEWAY_OUTCOME", outcome
             ),
+        }
+        return {**pages, **self._of_gateway}
+
+    @property
+    def _of_gateway(self) -> Mapping[str, str]:
+        if self.gateway_port is None:
+            return {}
+        return {
+            "gateways_port": str(self.gateway_port),
+            "gateways_url": f"http://localhost:{self.gateway_port}",
+            "simulated_gateway_key": secrets.token_hex(),
+            "simulated_gateway_back": self.address,
         }
 
 
-def pages_for_trying() -> Pages:
-    """Pages at port 8000, or at any that is free where that is taken."""
-    for port in (_PORT, 0):
+def pages_for_trying(*, gateway_asks: bool = False) -> Pages:
+    """Pages at port 8000, or at any that is free where that is taken.
+
+    Args:
+        gateway_asks: whether the simulated gateway is to have a page, at the next port.
+    """
+    port = _free(_PORT)
+    return Pages(port, _free(port + 1) if gateway_asks else None)
+
+
+def _free(wanted: int) -> int:
+    """A free port, this one if it is."""
+    for port in (wanted, 0):
         try:
             with socket.create_server(("", port)) as free:
-                return Pages(free.getsockname()[1])
+                return int(free.getsockname()[1])
         except OSError:
             continue
     raise AssertionError("the system always has a free port")
@@ -75,7 +104,7 @@ async def _up() -> None:
     async with database() as db:
         await migrate_schemas(db)
     await declare_queues()
-    pages = pages_for_trying()
+    pages = pages_for_trying(gateway_asks=True)
     with tempfile.TemporaryDirectory(prefix="cloudtill-up-") as folder:
         async with workers([*SERVICES, "scheduler"], Path(folder), pages.settings):
             now = datetime.now(UTC).replace(microsecond=0)

@@ -1,4 +1,4 @@
-"""The webhook: where gateways tell by themselves what was paid.
+"""The webhook: where gateways tell by themselves what was paid; and the simulated one's page.
 
 A callback is answered with success only once what it tells is committed, so that the gateway tells
 it again otherwise.
@@ -21,6 +21,8 @@ from services.gateways.adapters import (
     Gateway,
     MalformedCallback,
 )
+from services.gateways.adapters.simulated import SimulatedGateway
+from services.gateways.adapters.simulated_page import routes_of
 from services.gateways.answers import take
 from services.gateways.domain import Answer
 from shared.database import PassingTrouble, Pool, transaction
@@ -36,7 +38,8 @@ class _TooLarge(Exception):
 
 
 def webhook(connections: Pool, gateways: Mapping[str, Gateway]) -> Starlette:
-    """`POST /gateways/{name}/callback` for these gateways, by name."""
+    """`POST /gateways/{name}/callback` for these gateways, by name; and the page of the simulated
+    one, where it asks."""
 
     async def callback(request: Request) -> Response:
         name = request.path_params["name"]
@@ -61,7 +64,11 @@ def webhook(connections: Pool, gateways: Mapping[str, Gateway]) -> Starlette:
             return _answered(name, gateway, "forged")
         return _answered(name, gateway, await _taken(connections, name, answer))
 
-    return Starlette(routes=[Route("/gateways/{name}/callback", callback, methods=["POST"])])
+    simulated = gateways.get("simulated")
+    pages = routes_of(simulated) if isinstance(simulated, SimulatedGateway) else []
+    return Starlette(
+        routes=[Route("/gateways/{name}/callback", callback, methods=["POST"]), *pages]
+    )
 
 
 async def _taken(connections: Pool, name: str, answer: Answer) -> CallbackVerdict:
