@@ -30,7 +30,7 @@ from shared.sql import Statements
 
 STATEMENTS: Final = tuple(
     Statements("services.cli", f"audit_{part}.sql")
-    for part in ("money", "orders", "invoices", "usage", "poc", "notices", "portal")
+    for part in ("money", "orders", "invoices", "usage", "poc", "notices", "portal", "shown")
 )
 _FOUND: Final = """
     select id, detail, correlation_id, coalesce(since > $1, false) as is_recent

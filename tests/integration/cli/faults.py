@@ -574,4 +574,61 @@ _PORTAL: Final = (
     ),
 )
 
-FAULTS: Final = (*_MONEY, *_ORDERS, *_INVOICES, *_USAGE, *_POC, *_NOTICES, *_PORTAL)
+_SHOWN: Final = (
+    Fault(
+        "wallets_are_shown",
+        "an/credit",
+        ("update portal.wallet set balance = balance + 1 where account_id = 'an'",),
+        "another balance",
+    ),
+    Fault(
+        "wallets_are_shown",
+        "an/credit",
+        ("delete from portal.wallet where account_id = 'an'",),
+        "none",
+    ),
+    Fault(
+        "resources_are_shown",
+        "web",
+        ("update portal.resource set state = 'stopped' where resource_id = 'web'",),
+        "another state",
+    ),
+    Fault(
+        "resources_are_shown",
+        "web",
+        ("update portal.resource set version = version - 1 where resource_id = 'web'",),
+        "as it was before",
+    ),
+    Fault(
+        "invoices_are_shown",
+        _INVOICE_OF_WEB,
+        (f"delete from portal.invoice where invoice_id = '{_INVOICE_OF_WEB}'",),
+        "none",
+    ),
+    Fault(
+        "invoices_are_shown",
+        _INVOICE_OF_WEB,
+        (f"update portal.invoice set paid_at_once = false where invoice_id = '{_INVOICE_OF_WEB}'",),
+        "as if unpaid",
+    ),
+    Fault(
+        "letters_are_shown",
+        "wallet:1000",
+        (
+            """insert into wallet.dead_letter (number, reason, detail, body)
+               overriding system value values (1000, 'planted', '', '')""",
+        ),
+        "not told",
+    ),
+)
+
+FAULTS: Final = (
+    *_MONEY,
+    *_ORDERS,
+    *_INVOICES,
+    *_USAGE,
+    *_POC,
+    *_NOTICES,
+    *_PORTAL,
+    *_SHOWN,
+)
