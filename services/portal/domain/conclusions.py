@@ -62,6 +62,8 @@ def concluded(kind: str, events: Sequence[tuple[str, Mapping[str, Any]]]) -> Con
             link = f"/resources/{data['resource_id']}"
         elif type_ in ("invoice.paid", "invoice.partially_paid"):
             link = link or f"/invoices/{data['invoice_id']}"
+        elif type_ == "wallet.credited" and kind == "top_up":
+            link = "/wallet"
         elif type_ == "account.changed":
             link = "/details"
         elif type_ == "notification.preferences_set":
