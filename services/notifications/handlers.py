@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Sequence
 from typing import Final
 
-from services.notifications import store
+from services.notifications import metrics, store
 from services.notifications.domain.notices import NOTICES
 from services.notifications.domain.recipients import CONFIRMED_WITHIN, change, is_muted
 from services.notifications.settings import settings
@@ -59,6 +59,8 @@ async def notification_requested(
                 unwanted.add(one.notice_id)
     new = await store.append_notices(db, list(asked.values()))
     await store.append_muted(db, sorted(new & unwanted))
+    for notice_id in new & unwanted:
+        metrics.MAILS.labels(asked[notice_id].template, "muted").inc()
     await store.append_errands(db, sorted(new - unwanted))
     return said
 

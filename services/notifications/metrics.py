@@ -3,5 +3,7 @@
 from prometheus_client import Counter
 
 MAILS = Counter(
-    "cloudtill_mails_total", "Mails that were given to the mail server", ["template", "outcome"]
+    "cloudtill_mails_total",
+    "Mails that the mail server took or not, and that were muted",
+    ["template", "outcome"],
 )

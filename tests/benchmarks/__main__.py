@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from rich.console import Console
 
 from shared.database import connect
-from tests.benchmarks import history, hop, idle, month, orders, postings, stored, usage
+from tests.benchmarks import history, hop, idle, month, orders, pages, postings, stored, usage
 from tests.benchmarks.chart import svg
 from tests.benchmarks.timing import Timing, best_of, compare
 
@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=10_000, help="a contender and round")
     parser.add_argument("--orders", type=int, default=5_000, help="in a backlog")
     parser.add_argument("--reports", type=int, default=300_000, help="of usage, a round")
+    parser.add_argument("--page-loads", type=int, default=200, help="of each page")
     parser.add_argument("--rounds", type=int, default=_ROUNDS, help="the best of which counts")
     parser.add_argument("--resources", type=int, default=1_000_000, help="of the month's end")
     parser.add_argument("--out", type=Path, default=Path(".local/bench.json"))
@@ -116,6 +117,11 @@ def _stored(options: argparse.Namespace) -> Rows:
     return stored.show(stored.measure(_amqp_url(), _own_database, orders))
 
 
+def _pages(options: argparse.Namespace) -> Rows:
+    with _own_database() as url:
+        return pages.show(pages.measure(_amqp_url(), url, options.page_loads))
+
+
 def _amqp_url() -> str:
     return os.environ["CLOUDTILL_AMQP_URL"]
 
@@ -157,6 +163,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Rows]] = {
     "idle": _idle,
     "stored": _stored,
     "usage": _usage,
+    "pages": _pages,
     "month": _month,
 }
 

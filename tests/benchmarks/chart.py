@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
-from tests.benchmarks import orders, usage
+from tests.benchmarks import orders, pages, usage
 
 _NAMES_WIDTH: Final = 420
 _BARS_WIDTH: Final = 400
@@ -40,6 +40,10 @@ def standings(result: Mapping[str, Any]) -> Iterator[Standing]:
         if "goal" in row:
             figure = f"{row['figure']:.3g}, at most {row['goal']:g}"
             yield Standing(f"month's end: {row['name']}", figure, row["goal"] / row["figure"])
+    if rows := _rows(result, "pages"):
+        slowest = max(rows, key=lambda row: float(row["p99_ms"]))
+        figure = f"{slowest['p99_ms']:,.0f} ms, at most {pages.P99_AT_MOST_MS} ms"
+        yield Standing("the slowest page, p99", figure, pages.P99_AT_MOST_MS / slowest["p99_ms"])
     for row in _rows(result, "orders"):
         goal = orders.P99_AT_MOST_S
         figure = f"{row['p99_s'] * 1000:,.0f} ms, at most {goal * 1000:g} ms"

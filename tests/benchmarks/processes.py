@@ -50,7 +50,13 @@ class WorkerProcess:
         return _kilobytes(self.process.pid, "VmRSS") / 1024
 
 
-def start(amqp_url: str, database_url: str, service: str, log: int | None = None) -> WorkerProcess:
+def start(
+    amqp_url: str,
+    database_url: str,
+    service: str,
+    log: int | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> WorkerProcess:
     """Start a worker, and do not wait until it is ready."""
     environment = os.environ | {
         "CLOUDTILL_AMQP_URL": amqp_url,
@@ -58,6 +64,7 @@ def start(amqp_url: str, database_url: str, service: str, log: int | None = None
         "CLOUDTILL_LOG_FORMAT": "json",
         "CLOUDTILL_LOG_LEVEL": "warning",
         **_BYTECODE,
+        **(settings or {}),
     }
     command = (sys.executable, "-m", "services.cli", "run", service)
     process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)

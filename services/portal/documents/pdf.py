@@ -14,7 +14,9 @@ from typing import Final
 
 import typst
 
-from services.portal.documents.pages import Page, credit_note_page, invoice_page, statement_page
+from services.portal.documents.frame import Page
+from services.portal.documents.pages import credit_note_page, invoice_page
+from services.portal.documents.statement import statement_page
 from services.portal.documents.values import (
     CreditNoteDocument,
     InvoiceDocument,

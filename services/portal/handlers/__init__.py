@@ -23,7 +23,7 @@ from services.portal.domain import (
     wallets,
 )
 from services.portal.domain.facts import Row, each, gathered, newest, told_by
-from services.portal.domain.webhooks import is_public, outgoing
+from services.portal.domain.webhooks import PUBLIC, is_public, outgoing
 from services.portal.settings import settings
 from services.portal.store import saving, webhooks
 from shared.database import Connection
@@ -31,12 +31,9 @@ from shared.messages import Message, Said
 from shared.messages import billing as b
 from shared.messages import catalogue as c
 from shared.messages import dead_letters as d
-from shared.messages import gateways as g
 from shared.messages import invoicing as i
 from shared.messages import notifications as n
-from shared.messages import provisioning as p
 from shared.messages import upstream as u
-from shared.messages import wallet as w
 from shared.service import Handlers
 
 TELLINGS: Final[Mapping[str, Callable[[Sequence[Message]], Sequence[Row]]]] = {
@@ -102,6 +99,7 @@ async def _pass_on(happened: Sequence[Row], db: Connection) -> None:
 
 
 HEARD: Final[tuple[type[Message], ...]] = (
+    *PUBLIC,
     u.AccountRegistered,
     u.AccountChanged,
     u.AccountSwitchRequested,
@@ -119,40 +117,9 @@ HEARD: Final[tuple[type[Message], ...]] = (
     u.ResourceAutoRenewSet,
     u.GatewayPaymentSucceeded,
     u.GatewayPaymentFailed,
-    g.PaymentLinkReady,
-    g.TopUpFailed,
-    b.OrderRejected,
-    b.OrderConfirmed,
-    b.PaymentRequested,
-    b.PaymentConfirmed,
-    b.PaymentFailed,
-    b.RefundToCredit,
-    b.AccountSwitched,
     b.AccountSwitchRefused,
     b.QuoteGiven,
-    p.ResourceProvisioned,
-    p.ResourceResized,
-    p.ResourceRenewed,
-    p.ResourceRecovered,
-    p.ResourceStopped,
-    p.ResourceStarted,
-    p.ResourceSuspended,
-    p.ResourceDeleted,
-    p.ResourceReleased,
-    p.ResourceConverted,
-    p.ProvisioningFailed,
-    w.WalletCredited,
-    w.WalletDebited,
-    w.WalletHeld,
-    w.WalletReleased,
-    w.WalletDeclined,
-    i.InvoiceIssued,
     i.InvoicesIssued,
-    i.InvoicePaid,
-    i.InvoicePartiallyPaid,
-    i.InvoiceCredited,
-    i.AccountOverdue,
-    i.AccountSettled,
     i.UsageReportGiven,
     n.NotificationRequested,
     n.NotificationSent,

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from services.notifications import metrics
 from shared.messages import NotYet
 from shared.messages.notifications import (
     NotificationRecipientAgreed,
@@ -27,7 +28,14 @@ async def _token(desk: Desk, email: str = "boss@example.com") -> str:
     return str(token)
 
 
+def _muted(template: str) -> float:
+    """How many of these notices were counted as muted."""
+    counted = metrics.MAILS.labels(template, "muted")
+    return float(next(iter(counted.collect())).samples[0].value)
+
+
 async def test_what_an_account_muted_is_not_sent_and_what_it_must_know_is(desk: Desk) -> None:
+    before = _muted("invoice_paid")
     await desk.handle(registered(), preferences(muted=("renewals_and_bills", "payments")))
     overdue: dict[str, Any] = {
         "invoices": 1,
@@ -39,6 +47,7 @@ async def test_what_an_account_muted_is_not_sent_and_what_it_must_know_is(desk: 
     await desk.work()
     assert [one.message["Subject"] for one in desk.office.taken] == ["5 VND are overdue"]
     assert await desk.outcomes() == [("muted", None), ("muted", None), ("sent", None)]
+    assert _muted("invoice_paid") == before + 1
 
 
 async def test_who_gets_copies_is_asked_first_and_gets_none_before_they_agree(desk: Desk) -> None:

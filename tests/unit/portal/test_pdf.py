@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from services.portal.documents.pages import credit_note_page, invoice_page, statement_page
+from services.portal.documents.pages import credit_note_page, invoice_page
 from services.portal.documents.pdf import credit_note_pdf, invoice_pdf, statement_pdf
+from services.portal.documents.statement import statement_page
 from services.portal.documents.values import Language, PaymentLine
 from services.portal.documents.words import ENGLISH, VIETNAMESE, money, number, percent
 from tests.unit.portal.papers import (
