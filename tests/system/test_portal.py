@@ -122,6 +122,30 @@ async def test_a_customer_opens_an_account_tops_up_orders_and_sees_it_happen(
     await assert_audit_is_clean(house)
 
 
+async def test_a_customer_chooses_what_to_be_told_and_who_gets_copies(
+    page: Page, house: House
+) -> None:
+    await house.publish(*customer())
+    await log_in(page, "an@example.com", "acc-1")
+    await expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    await page.goto(f"{page.url}/notifications")
+    await page.get_by_label("Payments", exact=True).uncheck()
+    await page.get_by_label("Language of the e-mails").select_option("vi")
+    await page.get_by_label("Add an address").fill("boss@example.com")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.locator("[data-test=concluded]")).to_be_visible()
+    await page.get_by_role("link", name="Look at it").click()
+    await expect(page.get_by_label("Payments", exact=True)).not_to_be_checked()
+    await expect(page.get_by_label("Resources", exact=True)).to_be_checked()
+    await expect(page.get_by_label("Language of the e-mails")).to_have_value("vi")
+    await expect(page.locator("[data-test=agreement]")).to_contain_text("Waiting for confirmation")
+    await page.locator("[name=recipient]").uncheck()
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.locator("[data-test=concluded]")).to_be_visible()
+    await page.get_by_role("link", name="Look at it").click()
+    await expect(page.locator("[data-test=agreement]")).to_have_count(0)
+
+
 async def test_a_customer_pays_the_months_invoice_on_pages_that_everybody_can_use(
     page: Page, house: House
 ) -> None:
