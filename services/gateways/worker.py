@@ -1,6 +1,7 @@
 """The gateways' worker: its queue, its errands, and the webhook, in one process."""
 
-import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import httpx
 
@@ -8,36 +9,19 @@ from services.gateways.adapters import gateway_of, gateways
 from services.gateways.errands import Errands
 from services.gateways.settings import GatewaySettings
 from services.gateways.webhook import webhook
-from shared import http, worker
+from shared import companions, http
+from shared.companions import Companion
 from shared.database import pool
-from shared.lifetime import until_migrated
 from shared.service import Service
 from shared.settings import Settings
 
 
-class Worker:
-    """Hears what is to be paid, asks gateways for it, and hears them. As many as an operator likes
-    share the queue and the errands."""
+class Worker(companions.Worker):
+    """Hears what is to be paid, asks gateways for it, and hears them."""
 
     def __init__(self, service: Service, settings: Settings, own: GatewaySettings) -> None:
-        self._service = service
-        self._settings = settings
+        super().__init__(service, settings)
         self._own = own
-        self._hearing = worker.Worker(service, settings)
-        self._errands: Errands | None = None
-        self._stopping = asyncio.Event()
-
-    @property
-    def ready(self) -> bool:
-        """Whether it has its queue and its database."""
-        return self._hearing.ready
-
-    def stop(self) -> None:
-        """Finish what is in hand, and return from `run`."""
-        self._stopping.set()
-        self._hearing.stop()
-        if self._errands:
-            self._errands.stop()
 
     async def run(self) -> None:
         """Work until stopped.
@@ -46,18 +30,14 @@ class Worker:
             UnknownGateway: if new payments are to be made through one that can't be asked.
         """
         gateway_of(self._own.gateway)
-        url = self._settings.database_url.get_secret_value()
-        if not await until_migrated(self._service, url, self._stopping):
-            return
+        await super().run()
+
+    @asynccontextmanager
+    async def companions(self, url: str) -> AsyncIterator[Sequence[Companion]]:
+        """The errands, beside the webhook."""
         async with (
-            pool(url, self._service.name) as connections,
+            pool(url, self.service.name) as connections,
             httpx.AsyncClient(timeout=self._own.gateway_answer_s) as client,
             http.serving(webhook(connections, gateways()), self._own.gateways_port),
         ):
-            poll_s = self._settings.outbox_poll_s
-            self._errands = Errands(connections, client, self._own, poll_s)
-            if self._stopping.is_set():
-                return
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._hearing.run())
-                group.create_task(self._errands.run())
+            yield [Errands(connections, client, self._own, self.settings.outbox_poll_s)]
