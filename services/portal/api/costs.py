@@ -6,21 +6,59 @@ from zoneinfo import ZoneInfo
 from services.portal.api.bodies import CostQuery
 from services.portal.api.calls import Call
 from services.portal.api.doing import ask_for_use
-from services.portal.api.models import (
-    CostForecast,
-    CostsShown,
-    MonthCost,
-    ProductCost,
-    ResourceCost,
-)
 from services.portal.domain import costs
 from services.portal.domain.costs import Cost
 from services.portal.store import accounts, invoices
 from shared.messages.invoicing import UsageReportGiven
+from shared.messages.model import CurrencyCode, Id, Model, Period, Time
 from shared.periods import BillingMonth
 from shared.settings import settings
 
 _RESOURCES: Final = 200
+
+
+class ProductCost(Model):
+    """What a product cost, VAT included, less credit notes."""
+
+    product: str
+    gross: int
+
+
+class ResourceCost(ProductCost):
+    """What a resource cost, VAT included, less credit notes."""
+
+    resource_id: Id
+    name: str
+
+
+class MonthCost(Model):
+    """What was invoiced in a billing month, less credit notes, and for which products."""
+
+    period: Period
+    gross: int
+    products: tuple[ProductCost, ...]
+
+
+class CostForecast(Model):
+    """What the present billing month comes to: `used` is not invoiced yet, up to `used_until`;
+    `expected` is if use goes on as so far. `next_month`: the mean of the last three, if any."""
+
+    period: Period
+    invoiced: int
+    used: int
+    used_until: Time | None
+    expected: int
+    next_month: int | None
+
+
+class CostsShown(Model):
+    """Costs by month, by product and by resource (the 200 dearest), and what is to come."""
+
+    currency: CurrencyCode
+    months: tuple[MonthCost, ...]
+    products: tuple[ProductCost, ...]
+    resources: tuple[ResourceCost, ...]
+    forecast: CostForecast
 
 
 async def get_costs(call: Call) -> CostsShown:

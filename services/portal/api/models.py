@@ -281,50 +281,6 @@ class UsageReportShown(Model):
     reason: str | None = None
 
 
-class ProductCost(Model):
-    """What a product cost, VAT included, less credit notes."""
-
-    product: str
-    gross: int
-
-
-class ResourceCost(ProductCost):
-    """What a resource cost, VAT included, less credit notes."""
-
-    resource_id: Id
-    name: str
-
-
-class MonthCost(Model):
-    """What was invoiced in a billing month, less credit notes, and for which products."""
-
-    period: Period
-    gross: int
-    products: tuple[ProductCost, ...]
-
-
-class CostForecast(Model):
-    """What the present billing month comes to: `used` is not invoiced yet, up to `used_until`;
-    `expected` is if use goes on as so far. `next_month`: the mean of the last three, if any."""
-
-    period: Period
-    invoiced: int
-    used: int
-    used_until: Time | None
-    expected: int
-    next_month: int | None
-
-
-class CostsShown(Model):
-    """Costs by month, by product and by resource (the 200 dearest), and what is to come."""
-
-    currency: CurrencyCode
-    months: tuple[MonthCost, ...]
-    products: tuple[ProductCost, ...]
-    resources: tuple[ResourceCost, ...]
-    forecast: CostForecast
-
-
 class RecipientShown(Model):
     """Who gets copies: once they have `agreed`; `waiting` until `valid_until`, `late` after it."""
 

@@ -25,7 +25,6 @@ from services.portal.api.calls import Operation
 from services.portal.api.models import (
     Accepted,
     AccountShown,
-    CostsShown,
     DeliveryInFull,
     DeliveryShown,
     Endpoints,
@@ -240,7 +239,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         method="GET",
         path=f"{_ACCOUNT}/costs",
         query=CostQuery,
-        answer=CostsShown,
+        answer=costs.CostsShown,
         reads=costs.get_costs,
     ),
     Operation(
