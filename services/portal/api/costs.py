@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 from services.portal.api.bodies import CostQuery
 from services.portal.api.calls import Call
 from services.portal.api.doing import ask_for_use
+from services.portal.api.models import UsageReportShown
 from services.portal.domain import costs
 from services.portal.domain.costs import Cost
 from services.portal.store import accounts, invoices
-from shared.messages.invoicing import UsageReportGiven
 from shared.messages.model import CurrencyCode, Id, Model, Period, Time
 from shared.periods import BillingMonth
 from shared.settings import settings
@@ -107,7 +107,7 @@ async def _forecast(
 ) -> CostForecast:
     """What is to come; where invoicing does not say what was used, nothing was."""
     row = await ask_for_use(call, str(month))
-    report = UsageReportGiven.model_validate_json(row["given"]) if row else None
+    report = UsageReportShown.model_validate_json(row["given"]) if row else None
     made = costs.forecast(
         totals,
         report.gross if report else 0,
