@@ -22,11 +22,11 @@ from shared.database import connect, pool
 from shared.messages.billing import QuoteGiven
 from shared.messages.upstream import QuoteRequested
 from shared.migrations import migrate, migrations_of
-from tests.integration.gateways.stand_in import free_port
 from tests.integration.portal import scenery
 from tests.integration.portal.conftest import Office
 from tests.integration.portal.story import ACCOUNT, priced_item
 from tests.servers import servers
+from tests.servers.server import free_port
 from tests.system.browsers import chromium
 
 Language: TypeAlias = Literal["en", "vi"]

@@ -31,16 +31,16 @@ select i.invoice_id as id,
        case when exists (select from invoicing.outbox) then 'infinity'
             else greatest(i.recorded_at,
                           (select max(p.recorded_at) from invoicing.invoice_payment p
-                           where p.invoice_id = i.invoice_id),
+                           where (p.account_id, p.invoice_id) = (i.account_id, i.invoice_id)),
                           (select max(n.recorded_at) from invoicing.credit_note n
-                           where n.invoice_id = i.invoice_id))
+                           where (n.account_id, n.invoice_id) = (i.account_id, i.invoice_id)))
        end as since,
        null::text as correlation_id
 from portal.account a
 join (
     select i.account_id, i.invoice_id, i.gross, i.recorded_at,
            greatest(i.gross - s.paid - s.credited, 0) as outstanding
-    from invoicing.invoice i join invoicing.invoice_state s using (invoice_id)
+    from invoicing.invoice i join invoicing.invoice_state s using (account_id, invoice_id)
 ) i on i.account_id = a.account_id
 left join portal.invoice_state s on (s.account_id, s.invoice_id) = (i.account_id, i.invoice_id)
 where s.gross is distinct from i.gross or s.outstanding is distinct from i.outstanding;

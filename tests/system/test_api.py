@@ -138,7 +138,7 @@ async def test_the_walk_ends_as_the_document_says(house: House, customer: Custom
         if "/resources/" in command:
             await house.wait_until_idle()
         answers.append(await customer.run(command))
-    account, wallets, products, quote, order, resource, invoices = answers
+    account, wallets, products, quote, order, resource, invoices, costs, preferences = answers
     assert account["account_id"] == customer.account_id
     assert [one["available"] for one in wallets["items"]] == [500_000]
     assert "small" in [price["sku"] for price in products["items"][0]["prices"]]
@@ -146,6 +146,9 @@ async def test_the_walk_ends_as_the_document_says(house: House, customer: Custom
     assert (order["state"], order["amount"]) == ("done", 180_000)
     assert (resource["state"], resource["name"]) == ("active", "web")
     assert [(one["gross"], one["status"]) for one in invoices["items"]] == [(180_000, "paid")]
+    assert len(costs["months"]) == 6
+    assert costs["forecast"]["invoiced"] == 180_000
+    assert (preferences["muted"], preferences["recipients"]) == ([], [])
     await assert_audit_is_clean(house)
 
 

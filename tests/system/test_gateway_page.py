@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from services.registry import SERVICES
-from tests.integration.gateways.stand_in import free_port
+from tests.servers.server import free_port
 from tests.system.browsers import assert_accessible, chromium
 from tests.system.house import House
 from tests.system.shop import assert_audit_is_clean, catalogue

@@ -20,7 +20,7 @@ from shared.messages.upstream import GatewayPaymentFailed, GatewayPaymentSucceed
 from tests.builders import said
 from tests.integration.gateways.conftest import Office
 from tests.integration.gateways.scenes import requested
-from tests.integration.gateways.stand_in import free_port
+from tests.servers.server import free_port
 
 _KEY = SecretStr("a key for the demo")
 
