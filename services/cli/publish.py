@@ -4,6 +4,7 @@ import json
 import uuid
 from contextlib import suppress
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -78,7 +79,7 @@ def publish(
     """
     message_type = MESSAGE_TYPES.get(type_)
     if message_type is None:
-        raise Failure(f"no message is called {type_}; there are {', '.join(MESSAGE_TYPES)}", code=2)
+        raise Failure(f"no message is called {type_}; {_nearest(type_)}", code=2)
     message = stamped(
         _message(message_type, _data(message_type, fields or [], data, file)),
         instant(time),
@@ -263,12 +264,23 @@ def _field(schema: dict[str, Any], text: str) -> tuple[str, Any]:
         return name, value
 
 
+def _nearest(type_: str) -> str:
+    """What may have been meant by a message type that there is not."""
+    if alike := get_close_matches(type_, MESSAGE_TYPES, n=3):
+        return f"did you mean {' or '.join(alike)}?"
+    return f"there are {', '.join(sorted(MESSAGE_TYPES))}"
+
+
+def _plain(fault: str) -> str:
+    return fault.removeprefix("Value error, ")
+
+
 def _message(message_type: type[Message], data: dict[str, Any]) -> Message:
     try:
         return message_type.model_validate_json(json.dumps(data))
     except ValidationError as error:
         faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'data'}: {fault['msg']}"
+            f"{'.'.join(map(str, fault['loc'])) or 'data'}: {_plain(fault['msg'])}"
             for fault in error.errors()[:5]
         )
         raise Failure(f"{message_type.type}: {faults}", code=2) from None
