@@ -13,8 +13,8 @@ from services.portal.domain.outcomes import NOTED
 from services.portal.handlers import HEARD
 from services.portal.web.languages import LANGUAGES, Language, language_of, words
 from shared.messages.billing import QuoteGiven
+from shared.messages.catalogue import PricePublished, ProductPublished
 from shared.messages.invoicing import InvoicesIssued, UsageReportGiven
-from shared.messages.upstream import PricePublished, ProductPublished
 
 _PORTAL = Path(__file__).parents[3] / "services" / "portal"
 _SAID = re.compile(r"""\bt\(\s*"([a-z_.0-9]+)"\s*[,)]""")
