@@ -184,6 +184,8 @@ async def pool(
             "role": role_of(service),
             "search_path": service,
             "idle_in_transaction_session_timeout": "60s",
+            # Else what was given up while it waited for a lock would go on waiting there.
+            "client_connection_check_interval": "2s",
             "jit": "off",
             "synchronous_commit": "on" if durable else "off",
         },
