@@ -26,7 +26,9 @@ from services.cli.console import (
 )
 from services.registry import SCHEMAS
 from shared.database import Connection
+from shared.messages.upstream import PocGranted
 from shared.sql import Statements
+from shared.wire import BadMessage, parse
 
 STATEMENTS: Final = tuple(
     Statements("services.cli", f"audit_{part}.sql")
@@ -173,7 +175,9 @@ async def _underway(db: Connection) -> set[str]:
 
 def _chain(body: bytes) -> Iterator[str]:
     """What the chain of a dead letter is named after, as far as it can be read."""
-    with suppress(ValueError, RecursionError):
+    with suppress(ValueError, RecursionError, BadMessage):
         event = json.loads(body)
         if isinstance(event, dict):
             yield str(event.get("correlationid") or event.get("id"))
+            if event.get("type") == PocGranted.type:  # a grant begins no chain that others name
+                yield parse(body).envelope.derived_id("grant")

@@ -12,7 +12,8 @@ where i.amount > 0 and (p.method = 'poc') <> (i.priced ->> 'poc' is not distinct
 select coalesce(g.grant_id, t.transfer_id) as id,
        format('granted %s, in the wallet %s', coalesce(g.amount::text, 'nothing'),
               coalesce(t.amount::text, 'nothing')) as detail,
-       coalesce(g.recorded_at, t.recorded_at) as since, null::text as correlation_id
+       coalesce(g.recorded_at, t.recorded_at) as since,
+       coalesce(g.grant_id, t.transfer_id) as correlation_id
 from billing.poc_grant g
 full join (select * from wallet.transfer where kind = 'grant') t on t.transfer_id = g.grant_id
 where (g.account_id, g.amount, 'poc') is distinct from (t.account_id, t.amount, t.wallet);

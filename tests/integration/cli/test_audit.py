@@ -6,6 +6,8 @@ import pytest
 
 from services.cli.audit import STATEMENTS, Check, checked
 from shared.database import Connection
+from shared.messages.upstream import PocGranted
+from tests.builders import NOON, said
 from tests.integration.cli.faults import FAULTS, Fault
 
 AT_ONCE = timedelta(0)
@@ -158,6 +160,25 @@ async def test_a_discarded_dead_letter_excuses_nothing(played: Connection) -> No
     name = await correlation_of(played, "ord-web")
     await dead_letter(played, f'{{"correlationid": "{name}"}}', "discarded")
     assert await found(played) == {"orders_move_on": ["ord-web"]}
+
+
+async def test_a_grant_that_waits_among_the_dead_letters_is_in_flight(played: Connection) -> None:
+    grant = said(
+        PocGranted(account_id="pia", amount=1, ends_at=NOON + timedelta(days=1), granted_by="sales")
+    )
+    await played.execute(
+        """insert into billing.poc_grant (grant_id, account_id, amount, ends_at, granted_by,
+               granted_at)
+           select $1, account_id, 1, ends_at, granted_by, granted_at
+           from billing.poc_grant limit 1""",
+        grant.envelope.derived_id("grant"),
+    )
+    assert "poc_grants_arrived" in await found(played)
+    await dead_letter(played, '{"type": "poc.granted"}', None)
+    assert "poc_grants_arrived" in await found(played)
+    await dead_letter(played, grant.encode().decode(), None)
+    assert "poc_grants_arrived" not in await found(played)
+    assert (await in_flight(played))["poc_grants_arrived"] == 1
 
 
 async def test_an_order_that_waits_for_a_product_team_is_not_wrong(played: Connection) -> None:
