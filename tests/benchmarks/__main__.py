@@ -16,7 +16,18 @@ from urllib.parse import urlsplit
 from rich.console import Console
 
 from shared.database import connect
-from tests.benchmarks import history, hop, idle, month, orders, pages, postings, stored, usage
+from tests.benchmarks import (
+    history,
+    hop,
+    idle,
+    month,
+    orders,
+    pages,
+    postings,
+    soak,
+    stored,
+    usage,
+)
 from tests.benchmarks.chart import svg
 from tests.benchmarks.timing import Timing, best_of, compare
 
@@ -37,6 +48,8 @@ def main() -> None:
     parser.add_argument("--page-loads", type=int, default=200, help="of each page")
     parser.add_argument("--rounds", type=int, default=_ROUNDS, help="the best of which counts")
     parser.add_argument("--resources", type=int, default=1_000_000, help="of the month's end")
+    parser.add_argument("--minutes", type=int, default=10, help="of the soak")
+    parser.add_argument("--rate", type=int, default=100, help="orders a second of the soak")
     parser.add_argument("--out", type=Path, default=Path(".local/bench.json"))
     options = parser.parse_args()
     if unknown := set(options.names) - set(BENCHMARKS):
@@ -107,6 +120,12 @@ def _history(options: argparse.Namespace) -> Rows:
         return history.show(history.measure(_amqp_url(), url, max(200, options.orders // 5)))
 
 
+def _soak(options: argparse.Namespace) -> Rows:
+    with _own_database() as url:
+        seen = soak.measure(_amqp_url(), url, options.minutes, options.rate)
+    return soak.show(seen, options.rate)
+
+
 def _idle(_options: argparse.Namespace) -> Rows:
     with _own_database() as url:
         return idle.show(idle.measure(_amqp_url(), url))
@@ -160,6 +179,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Rows]] = {
     "postings_hot": lambda options: _postings(options, postings.HOT),
     "orders": _orders,
     "history": _history,
+    "soak": _soak,
     "idle": _idle,
     "stored": _stored,
     "usage": _usage,
