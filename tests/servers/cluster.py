@@ -13,7 +13,8 @@ NODES: Final = 3
 
 @contextmanager
 def cluster(settings: str) -> Iterator[tuple[Servers, list[RabbitMQ]]]:
-    """A cluster and a Postgres while the body runs; its nodes may be killed and started again.
+    """A cluster and a Postgres while the body runs; its nodes may be killed and started again, and
+    have no management API.
 
     Args:
         settings: more lines of each node's `rabbitmq.conf`.
@@ -26,11 +27,13 @@ def cluster(settings: str) -> Iterator[tuple[Servers, list[RabbitMQ]]]:
     assert found.postgres
     with watched() as guarded:
         folder = folder_of_servers(guarded)
+        first = RabbitMQ(
+            found.rabbitmq, folder / "rabbitmq-1", guarded, settings=settings, managed=False
+        )
+        first.launch()
         postgres = Postgres(found.postgres, folder / "postgres", guarded, durable=True)
         postgres.initialize()
         postgres.start()
-        first = RabbitMQ(found.rabbitmq, folder / "rabbitmq-1", guarded, settings=settings)
-        first.start()
         others = [
             RabbitMQ(
                 found.rabbitmq,
@@ -38,9 +41,11 @@ def cluster(settings: str) -> Iterator[tuple[Servers, list[RabbitMQ]]]:
                 guarded,
                 beside=first,
                 settings=settings,
+                managed=False,
             )
             for number in range(2, NODES + 1)
         ]
+        first.wait()
         for node in others:
             node.launch()
         for node in others:
@@ -49,7 +54,7 @@ def cluster(settings: str) -> Iterator[tuple[Servers, list[RabbitMQ]]]:
         yield (
             Servers(
                 amqp_url=",".join(node.url for node in nodes),
-                management_url=first.management_url,
+                management_url="",
                 database_url=postgres.url,
                 broker=None,
                 postgres=postgres,

@@ -29,11 +29,13 @@ _PLENTY_BYTES: Final = 4 * 1024**3
 
 _RABBITMQ_CONF: Final = """\
 listeners.tcp.1 = 127.0.0.1:{port}
-management.tcp.ip = 127.0.0.1
-management.tcp.port = {management_port}
-management_agent.disable_metrics_collector = true
 raft.wal_max_size_bytes = 67108864
 log.file.level = info
+"""
+_MANAGED: Final = """\
+management.tcp.ip = 127.0.0.1
+management.tcp.port = {port}
+management_agent.disable_metrics_collector = true
 """
 _TO_JOIN: Final = """\
 cluster_formation.peer_discovery_backend = classic_config
@@ -162,11 +164,13 @@ class RabbitMQ:
         *,
         beside: "RabbitMQ | None" = None,
         settings: str = "",
+        managed: bool = True,
     ) -> None:
         """
         Args:
             beside: a node that answers before this one is launched, to become a cluster with it.
             settings: more lines of `rabbitmq.conf`.
+            managed: whether it has the management API; without, it starts sooner.
         """
         self._beside = beside
         self._binary = binary
@@ -194,11 +198,13 @@ class RabbitMQ:
         }
         folder.mkdir()
         (folder / "rabbitmq.conf").write_text(
-            _RABBITMQ_CONF.format(port=self._port, management_port=self._management_port)
+            _RABBITMQ_CONF.format(port=self._port)
+            + (_MANAGED.format(port=self._management_port) if managed else "")
             + (_TO_JOIN.format(first=beside.name, own=self.name) if beside else "")
             + settings
         )
-        (folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
+        plugins = "rabbitmq_management" if managed else ""
+        (folder / "enabled_plugins").write_text(f"[{plugins}].\n")
 
     @property
     def url(self) -> str:
