@@ -11,9 +11,11 @@ from typing import Any, Final
 from rich.table import Table
 
 from services.registry import SERVICES
-from tests.faults import steps
+from tests.faults import programs, steps
+from tests.faults.creations import changes, creations
 from tests.faults.life import CONCLUDE_S, live_on
-from tests.faults.load import Load, interleaved, shuffled
+from tests.faults.load import Load
+from tests.faults.mixing import interleaved, shuffled
 from tests.faults.site import Site, open_site
 from tests.faults.strikes import STRIKES
 from tests.servers import Servers
@@ -96,7 +98,9 @@ async def _under_fire(site: Site, load: Load, plan: Plan) -> None:
     """Publish the load in pieces while faults strike, one after the other, in a drawn order."""
     await site.publish(shuffled(load.opening(), site.chance))
     await site.conclude(CONCLUDE_S)  # an order is judged by the user type that is known
-    messages = interleaved([load.creations(), load.changes()], site.chance)
+    employed = await programs.employed(site, load)
+    working = asyncio.create_task(programs.at_work(employed, load))
+    messages = interleaved([creations(load), changes(load)], site.chance)
     kinds = [kind for kind in plan.kinds or STRIKES if kind != _KILL] * plan.rounds
     strikes = [_KILL] * plan.kills + kinds
     site.chance.shuffle(strikes)
@@ -115,7 +119,7 @@ async def _under_fire(site: Site, load: Load, plan: Plan) -> None:
             await site.recovered(kind)
         print(f"{number + 1:>5} of {len(strikes)}  {kind}", flush=True)
     await site.publish(messages[len(strikes) * size :])
-    await asyncio.gather(*publishing)
+    await asyncio.gather(*publishing, working)
 
 
 async def _count_retries(site: Site) -> None:
@@ -145,10 +149,15 @@ async def _figures(site: Site) -> dict[str, Any]:
         "workers_started": figures.workers_started,
         "connections_cut": site.to_broker.cuts + site.to_postgres.cuts,
         "messages": len(site.house.ear.heard),
-        "published_again": figures.published_again,
+        "published_again_upstream": site.upstream.published_again,
+        "published_again": site.published_again,
         "duplicates_dropped": _duplicates(site.house),
         "retries": retries,
         "dead_letters": 0,
+        "mails": len(site.outside.mails),
+        "mails_sent_twice": site.outside.mails_sent_twice,
+        "webhooks": len(site.outside.came),
+        "webhooks_sent_twice": sum(site.outside.came.values()) - len(site.outside.came),
         "longest_recovery_s": {
             kind: round(max(times), 2) for kind, times in sorted(figures.recoveries_s.items())
         },
@@ -185,7 +194,12 @@ def table_of(figures: dict[str, Any]) -> Table:
         "steps",
         "workers_started",
         "connections_cut",
+        "published_again_upstream",
         "published_again",
+        "mails",
+        "mails_sent_twice",
+        "webhooks",
+        "webhooks_sent_twice",
         "duplicates_dropped",
         "dead_letters",
         "seconds",

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager
+from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
@@ -23,9 +24,12 @@ from rich.console import Console
 from rich.table import Table
 
 from services.registry import SERVICES
-from shared import broker
+from shared import broker, dead_letters
+from shared.database import pool
 from shared.inbox import MessageKey
 from shared.messages.billing import PaymentConfirmed
+from shared.messages.upstream import AccountRegistered
+from tests.builders import said
 from tests.faults.mutations import Broken, broken, samples
 from tests.faults.site import Site, open_site
 from tests.servers import Servers, servers
@@ -49,6 +53,35 @@ _MISSING: Final = """
         select from {service}.dead_letter d where d.properties -> 'headers' ->> 'x-fuzz' = t.number
     )
 """
+_WAITED_IN_VAIN: Final = """
+    select number from dead_letter
+    where concluded_at is null and reason = 'out_of_attempts'
+      and source is not null and message_id is not null
+    order by number
+"""
+_UNANSWERED: Final = """
+    select count(*) from dead_letter d
+    where d.number = any($2::bigint[])
+      and not exists (select from inbox i where (i.source, i.id) = (d.source, d.message_id))
+      and not exists (
+          select from dead_letter n
+          where (n.source, n.message_id) = (d.source, d.message_id) and n.number > $1
+      )
+"""
+_LOOK_EVERY_S: Final = 0.5
+_TOLD: Final = (
+    "copies",
+    "good_orders",
+    "seconds",
+    "alone_p50_s",
+    "alone_p99_s",
+    "beside_p50_s",
+    "beside_p99_s",
+    "slowed_by",
+    "replayed",
+    "dead_again",
+)
+"""Of its figures."""
 _UNCONCLUDED: Final = """
     select t.id
     from unnest($1::date[], $2::text[], $3::text[], $4::text[]) as t (day, source, id, number)
@@ -96,25 +129,36 @@ async def fuzz(
         await site.conclude(_CONCLUDE_S)
         alone = await _paced(site, "alone", orders)
         began = time.monotonic()
-        amid = asyncio.create_task(_paced(site, "amid", orders))
+        over = asyncio.Event()
+        amid = asyncio.create_task(_paced(site, "amid", orders, over))
         sent = await _put_broken(site, chance, messages)
+        over.set()
         beside = await amid
         await site.conclude(_CONCLUDE_S)
         seconds = time.monotonic() - began
         ends = await _ends_of(site, sent)
+        await assert_audit_is_clean(site.house)
+        replayed = await _mended(site)
         await assert_audit_is_clean(site.house)
     assert not site.failures, site.failures[:5]
     return {
         "seed": seed,
         "messages": messages,
         "copies": len(sent),
-        "good_orders": 2 * orders,
+        "good_orders": len(alone) + len(beside),
         "seconds": round(seconds, 1),
         "ends": ends,
         "alone_p50_s": round(statistics.median(alone), 3),
+        "alone_p99_s": round(_p99(alone), 3),
         "beside_p50_s": round(statistics.median(beside), 3),
+        "beside_p99_s": round(_p99(beside), 3),
         "slowed_by": round(statistics.median(beside) / statistics.median(alone), 2),
+        **replayed,
     }
+
+
+def _p99(seconds: Sequence[float]) -> float:
+    return sorted(seconds)[len(seconds) * 99 // 100]
 
 
 @asynccontextmanager
@@ -126,10 +170,19 @@ async def at_work(site: Site, **settings: str) -> AsyncIterator[None]:
         site.failures.append(f"{site.figures.workers_started} workers were started")
 
 
-async def _paced(site: Site, name: str, orders: int) -> list[float]:
-    """Publish good orders one after the other; the seconds until each is paid."""
+async def _paced(
+    site: Site, name: str, orders: int, until: asyncio.Event | None = None
+) -> list[float]:
+    """Publish good orders one after the other; the seconds until each is paid.
+
+    Args:
+        orders: at least so many.
+        until: go on beyond them until this is set.
+    """
     took: list[float] = []
-    for number in range(orders):
+    for number in count():
+        if number >= orders and (until is None or until.is_set()):
+            break
         order_id = f"{name}-{number}"
         placed = order(order_id, [server(order_id, "image")], account_id="good")
         began = time.monotonic()
@@ -141,6 +194,37 @@ async def _paced(site: Site, name: str, orders: int) -> list[float]:
 
 def _is_for(order_id: str) -> Any:
     return lambda confirmed: confirmed.order_id == order_id
+
+
+async def _mended(site: Site) -> dict[str, int]:
+    """What was missing comes, and what waited for it in vain is replayed.
+
+    Returns:
+        How many dead letters were replayed, and how many of them are dead letters once more.
+    """
+    mended = [
+        said(AccountRegistered(account_id=f"fuzz-{one}", email="a@example.com", name="fuzz"))
+        for one in ("account", *range(1_000))
+    ]
+    await site.publish(mended)
+    await site.conclude(_CONCLUDE_S)
+    replayed, again = 0, 0
+    for service in SERVICES:
+        async with (
+            pool(site.house.database_url, service, size=1) as connections,
+            connections.acquire() as db,
+        ):
+            last = await db.fetchval("select coalesce(max(number), 0) from dead_letter")
+            numbers = [row["number"] for row in await db.fetch(_WAITED_IN_VAIN)]
+            for start in range(0, len(numbers), _WINDOW):
+                async with db.transaction():
+                    some = numbers[start : start + _WINDOW]
+                    replayed += len(await dead_letters.replay(db, service, some))
+            async with asyncio.timeout(_CONCLUDE_S):
+                while await db.fetchval(_UNANSWERED, last, numbers):
+                    await asyncio.sleep(_LOOK_EVERY_S)
+            again += await db.fetchval("select count(*) from dead_letter where number > $1", last)
+    return {"replayed": replayed, "dead_again": again}
 
 
 async def _put_broken(
@@ -169,9 +253,13 @@ async def _put_broken(
     return sent
 
 
+_named: Final[set[tuple[str, str]]] = set()
+"""What was drawn in this process."""
+
+
 def _drawn(seed: float, numbers: range) -> list[tuple[str, int, Broken]]:
     events, chance = samples(), random.Random(seed)
-    drawn = [(number, broken(events, chance, number)) for number in numbers]
+    drawn = [(number, broken(events, chance, number, _named)) for number in numbers]
     return [(queue, number, one) for number, one in drawn for queue in _queues_for(one, chance)]
 
 
@@ -243,7 +331,7 @@ def table_of(figures: dict[str, Any]) -> Table:
     for reason, messages in figures["ends"].items():
         table.add_row(reason, f"{messages:,}")
     table.add_section()
-    for name in ("copies", "good_orders", "seconds", "alone_p50_s", "beside_p50_s", "slowed_by"):
+    for name in _TOLD:
         table.add_row(name.replace("_", " "), str(figures[name]))
     return table
 

@@ -79,11 +79,17 @@ def samples() -> list[Sample]:
     ]
 
 
-def broken(events: list[Sample], chance: random.Random, number: int) -> Broken:
+def broken(
+    events: list[Sample], chance: random.Random, number: int, named: set[tuple[str, str]]
+) -> Broken:
     """One more broken message.
 
     Those that could be read and would tell lies about our own services are drawn again: forging
-    is not what this is about, and the broker's permissions forbid it.
+    is not what this is about, and the broker's permissions forbid it. So are those that have the
+    source and id of another: each service would believe the one that it saw first.
+
+    Args:
+        named: sources and ids of those before; this one's is added.
     """
     while True:
         body = _bytes(events, chance)
@@ -92,7 +98,9 @@ def broken(events: list[Sample], chance: random.Random, number: int) -> Broken:
             read = parse(body, hint)
         except BadMessage:
             read = None
-        if read is None or _is_harmless(read):
+        name = (read.envelope.source, read.envelope.id) if read else None
+        if read is None or (_is_harmless(read) and name not in named):
+            named |= {name} if name else set()
             return Broken(
                 body=body,
                 type=hint,

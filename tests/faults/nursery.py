@@ -18,10 +18,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Never
 
 import services.cli.run
 import services.gateways.settings
+import services.invoicing.settings
+import services.notifications.settings
+import services.portal.settings
 import shared.settings
 from services.cli import main as cloudtill
 from services.registry import SCHEMAS
@@ -30,6 +34,14 @@ from shared import failpoints
 _ROOT: Final = Path(__file__).parents[2]
 _OURS: Final = ("services.", "shared.")
 _LAST_LINES: Final = 60
+_SETTINGS: Final = (
+    shared.settings.settings,
+    services.gateways.settings.settings,
+    services.invoicing.settings.invoicing_settings,
+    services.notifications.settings.settings,
+    services.portal.settings.settings,
+)
+"""What was read from the environment, and is to be read again."""
 
 
 class Worker:
@@ -85,6 +97,7 @@ class Nursery:
         environment: Mapping[str, str],
         log: Path,
         skew: timedelta = timedelta(0),
+        limits: Mapping[str, int] = MappingProxyType({}),
     ) -> Worker:
         """Start a worker.
 
@@ -93,6 +106,7 @@ class Nursery:
             environment: all of it.
             log: where its output is added.
             skew: by how much its clock is wrong.
+            limits: what constants of modules are there, by "module.NAME".
         """
         number = len(self._starting)
         started: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
@@ -103,6 +117,7 @@ class Nursery:
             "environment": dict(environment),
             "log": str(log),
             "skew_s": skew.total_seconds(),
+            "limits": dict(limits),
         }
         assert self._process.stdin
         self._process.stdin.write(json.dumps(order).encode() + b"\n")
@@ -227,13 +242,23 @@ def _become(order: Mapping[str, object]) -> Never:
     os.environ.clear()
     os.environ.update(environment)
     importlib.reload(failpoints)  # it reads the environment
-    shared.settings.settings.cache_clear()
-    services.gateways.settings.settings.cache_clear()
+    for settings in _SETTINGS:
+        settings.cache_clear()
+    _set_limits(order.get("limits", {}))
     if skew_s := float(str(order["skew_s"])):
         _set_clock_wrong(timedelta(seconds=skew_s))
     sys.argv = ["cloudtill", "run", *names]
     cloudtill()
     raise AssertionError("the program exits")
+
+
+def _set_limits(limits: object) -> None:
+    """Let constants of modules be others, by "module.NAME"."""
+    assert isinstance(limits, dict)
+    for name, limit in limits.items():
+        module, _, constant = name.rpartition(".")
+        assert hasattr(sys.modules[module], constant), name
+        setattr(sys.modules[module], constant, limit)
 
 
 def _set_clock_wrong(skew: timedelta) -> None:

@@ -1,12 +1,14 @@
 """What is said besides orders: what customers ask in the portal, and what pays invoices."""
 
 from datetime import datetime
+from typing import Final
 
 from shared.ids import derived_id
 from shared.messages import Message
 from shared.messages.invoicing import Invoice
 from shared.messages.upstream import (
     GatewayPaymentFailed,
+    GatewayPaymentSucceeded,
     InvoiceCreditRequested,
     InvoicePaymentRecorded,
     InvoicePaymentRequested,
@@ -14,9 +16,20 @@ from shared.messages.upstream import (
     NotificationRecipientConfirmed,
     QuoteRequested,
     TopUpRequested,
+    UsageReportRequested,
 )
 from tests.builders import said
 from tests.system.shop import server
+
+IMAGE_VND: Final = 180_000
+"""What an image costs for 60 days."""
+ASKED_VND: Final = 10_000
+"""What is asked to be paid in through a gateway."""
+
+
+def copied_to(account_id: str) -> str:
+    """The address that is to get copies of an account's notices."""
+    return f"copy-{account_id}@example.com"
 
 
 def questions(name: str, accounts: int, at: datetime) -> list[Message]:
@@ -31,14 +44,29 @@ def questions(name: str, accounts: int, at: datetime) -> list[Message]:
             items=(server(f"{name}-quoted-{number}", "image", "disk"),),
         )
         wish = NotificationPreferencesSet(
-            account_id=account_id, recipients=(f"{account_id}@example.com",)
+            account_id=account_id, recipients=(copied_to(account_id),)
         )
         agreed = NotificationRecipientConfirmed(token=f"{name}-unknown-{number}")
         top_up = TopUpRequested(
-            top_up_id=f"{name}-asked-{number}", account_id=account_id, amount=10_000
+            top_up_id=f"{name}-asked-{number}", account_id=account_id, amount=ASKED_VND
         )
-        messages += (said(one, at=at) for one in (quote, wish, agreed, top_up))
+        used = UsageReportRequested(
+            request_id=f"{name}-used-{number}",
+            account_id=f"{name}-late-{number}",
+            period="2026-11",
+        )
+        messages += (said(one, at=at) for one in (quote, wish, agreed, top_up, used))
     return messages
+
+
+def paid_through_bank(payment_id: str, amount: int) -> GatewayPaymentSucceeded:
+    """A gateway took the money."""
+    return GatewayPaymentSucceeded(
+        payment_id=payment_id,
+        gateway="bank",
+        gateway_reference=derived_id("paid", payment_id),
+        amount=amount,
+    )
 
 
 def declined(payment_id: str) -> GatewayPaymentFailed:

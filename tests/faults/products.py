@@ -22,29 +22,55 @@ def other_products() -> list[Message]:
             "driver": "simulated",
             "meters": {"traffic": Meter(sku="box", aggregation="cumulative")},
         },
-        "vheld": {"driver": "simulated", "use_priced": True},
+        "vheld": {
+            "driver": "simulated",
+            "driver_options": {"fail_skus": ["lame"]},
+            "use_priced": True,
+        },
     }
-    messages: list[Message] = []
-    for name, policy in policies.items():
-        product = ProductPublished(
-            product=name,
-            name=name,
-            vat_rate=Decimal("0.1"),
-            effective_from=LONG_AGO,
-            refundable=True,
-            expiry_policy="trash",
-            trash_days=3,
-            renew_attempt_days=(3,),
-            actions=("create", "renew", "recover", "delete"),
-            **policy,
+    return [
+        message
+        for name, policy in policies.items()
+        for message in (
+            _product(name, **policy),
+            price(name, "box", per="unit" if "meters" in policy else "30d"),
+            *([price(name, "lame")] if name == "vheld" else []),
         )
-        price = PricePublished(
-            product=name,
-            sku="box",
-            unit_price=Decimal(30_000),
-            currency="VND",
-            per="unit" if "meters" in policy else "30d",
-            effective_from=LONG_AGO,
-        )
-        messages += [said(product, at=LONG_AGO), said(price, at=LONG_AGO)]
-    return messages
+    ]
+
+
+def raw_product(name: str) -> list[Message]:
+    """One whose meter has no price yet."""
+    meters = {"traffic": Meter(sku="raw", aggregation="cumulative")}
+    return [_product(name, driver="simulated", meters=meters), price(name, "box")]
+
+
+def price(product: str, sku: str, *, per: str = "30d") -> Message:
+    """A price from long ago."""
+    published = PricePublished.model_validate(
+        {
+            "product": product,
+            "sku": sku,
+            "unit_price": "30000",
+            "currency": "VND",
+            "per": per,
+            "effective_from": LONG_AGO,
+        }
+    )
+    return said(published, at=LONG_AGO)
+
+
+def _product(name: str, **policy: Any) -> Message:
+    published = ProductPublished(
+        product=name,
+        name=name,
+        vat_rate=Decimal("0.1"),
+        effective_from=LONG_AGO,
+        refundable=True,
+        expiry_policy="trash",
+        trash_days=3,
+        renew_attempt_days=(3,),
+        actions=("create", "renew", "recover", "delete"),
+        **policy,
+    )
+    return said(published, at=LONG_AGO)

@@ -1,7 +1,8 @@
 """Where faults are injected: servers of our own behind proxies, workers that are started again
-whenever they end, a publisher that does not give up, and a canary that tells when all works."""
+whenever they end, and a canary that tells when all works."""
 
 import asyncio
+import gc
 import random
 import signal
 import sys
@@ -17,31 +18,33 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from aiormq import Channel
-
 from services.registry import SCHEMAS, SERVICES
 from shared import broker
-from shared.broker import TROUBLE, confirming_channel, urls_in
+from shared.broker import TROUBLE, urls_in
 from shared.database import TRANSIENT, Connection, connect
 from shared.lifetime import beside
 from shared.messages import Message
 from shared.messages.upstream import TopUpReceived
 from shared.messages.wallet import WalletCredited
 from shared.migrations import migrate, migrations_of
-from shared.outbox import Parcel
 from tests.builders import said
 from tests.faults.nursery import Nursery, Worker, nursery
+from tests.faults.outside import Outside, outside_world
 from tests.faults.proxy import Proxy
+from tests.faults.upstream import Upstream
 from tests.servers import AMQP_URL, DATABASE_URL, Servers
 from tests.servers.guarded import watched
 from tests.system.house import IMPATIENT, House, open_house
 from tests.system.shop import assert_audit_is_clean, customer
 
-_PUBLISH_S: Final = 15
-_WINDOW: Final = 500
 _RECOVER_S: Final = 120
 _SKEW_H: Final = 6
 _CANARY: Final = "canary"
+_ERRANDS: Final = """
+    select (select count(*) from gateways.errand)
+         + (select count(*) from notifications.errand)
+         + (select count(*) from portal.webhook_delivery where state = 'waiting')
+"""
 SETTINGS: Final = {
     "CLOUDTILL_RETRY_DELAYS_S": "[0.1,0.2,0.5,1,2,2,5,5,10,10,20,20,30,30,30,30,30]",
     "CLOUDTILL_REFERENCE_WAIT_S": "150",
@@ -61,21 +64,30 @@ class Figures:
     recoveries_s: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     """How long after each kind of fault a top-up, published then, was told as credited."""
     workers_started: int = 0
-    published: int = 0
-    published_again: int = 0
 
 
 class Site:
     """A house under fire.
 
     Attributes:
+        upstream: publishes what others say.
+        outside: the mail server, the receiver of webhooks and the gateway.
         house: whose queues, database and ear these are; its workers come from the nursery.
         chance: draws when and where faults strike.
         failures: what must not have happened.
     """
 
-    def __init__(self, servers: Servers, house: House, young: Nursery, logs: Path, seed: int):
+    def __init__(
+        self,
+        servers: Servers,
+        house: House,
+        young: Nursery,
+        outside: Outside,
+        logs: Path,
+        seed: int,
+    ) -> None:
         self.servers = servers
+        self.outside = outside
         self.house = house
         self.chance = random.Random(seed)
         self.figures = Figures()
@@ -89,6 +101,7 @@ class Site:
         self._staff: dict[str, Worker] = {}
         self._canaries = count(1)
         self._recovering: set[asyncio.Task[None]] = set()
+        self.upstream = Upstream(house.amqp_url)
 
     @property
     def workers(self) -> list[Worker]:
@@ -130,20 +143,32 @@ class Site:
             await asyncio.shield(worker.ended)
             assert worker.killed, f"{post} ended by itself, {worker.last_words}"
 
-    async def start(self, post: str, names: tuple[str, ...], settings: Mapping[str, str]) -> Worker:
+    async def start(
+        self,
+        post: str,
+        names: tuple[str, ...],
+        settings: Mapping[str, str],
+        limits: Mapping[str, int] | None = None,
+    ) -> Worker:
         """Start a worker behind the proxies, with a clock that is hours wrong.
 
         Where the broker is a cluster, the worker knows all its nodes, without a proxy between.
+
+        Args:
+            limits: constants of modules that are to be others, so that little is already much.
         """
+        outside = [self.outside.settings_of(post, name) for name in names]
         environment = {
             **IMPATIENT,
             **SETTINGS,
+            **{name: value for one in outside for name, value in one.items()},
             AMQP_URL: self.house.amqp_url if self._is_cluster else self.to_broker.url,
             DATABASE_URL: self.to_postgres.url,
             **{f"CLOUDTILL_{name.upper()}": value for name, value in settings.items()},
         }
         skew = timedelta(hours=self.chance.uniform(-_SKEW_H, _SKEW_H))
-        worker = await self._nursery.start(names, environment, self._logs / f"{post}.log", skew)
+        log = self._logs / f"{post}.log"
+        worker = await self._nursery.start(names, environment, log, skew, limits or {})
         self._staff[post] = worker
         self.figures.workers_started += 1
         return worker
@@ -153,43 +178,15 @@ class Site:
         worker.send(signal.SIGKILL)
 
     async def publish(self, messages: Sequence[Message]) -> None:
-        """Publish messages until the broker has confirmed each, whatever happens to it meanwhile.
+        """Publish messages until the broker has confirmed each, whatever happens to it."""
+        await self.upstream.publish(messages)
 
-        What was not confirmed is published again: upstream services do no better.
-        """
-        waiting = [Parcel.of(message) for message in messages]
-        self.figures.published += len(waiting)
-        while waiting:
-            try:
-                async with broker.connected(self.house.amqp_url, "upstream") as connection:
-                    channel = await confirming_channel(connection, lambda: None)
-                    while waiting and not channel.is_closed:
-                        again = self.figures.published_again
-                        waiting = await self._publish_some(channel, waiting)
-                        if self.figures.published_again > again:
-                            break  # a channel that refuses or does not answer may never again
-            except (*TROUBLE, broker.ChannelGone):
-                await asyncio.sleep(0.2)
-
-    async def _publish_some(self, channel: Channel, waiting: Sequence[Parcel]) -> list[Parcel]:
-        """Publish those that come first; returns those that are still to be published."""
-        window: dict[str, Parcel] = {}
-        later: list[Parcel] = []
-        for parcel in waiting:
-            if len(window) < _WINDOW and parcel.message_id not in window:
-                window[parcel.message_id] = parcel
-            else:
-                later.append(parcel)
-        outcomes = await broker.publish_all(channel, list(window.values()), _PUBLISH_S)
-        refused = [
-            parcel
-            for parcel, outcome in zip(window.values(), outcomes, strict=True)
-            if outcome is not None
-        ]
-        self.figures.published_again += len(refused)
-        if refused:
-            await asyncio.sleep(0.2)
-        return refused + later
+    @property
+    def published_again(self) -> int:
+        """How often a message of the services themselves came to the exchange once more: published,
+        and then not noted as published, because its worker died or could not reach Postgres."""
+        times = self.house.ear.times_heard.items()
+        return sum(heard - 1 for (_, name), heard in times if name not in self.upstream.said)
 
     async def recovered(self, after: str) -> None:
         """Publish a top-up now, and wait until it is told as credited; note how long that took.
@@ -274,14 +271,20 @@ class Site:
             if waiting := await self._in_outboxes():
                 return f"{waiting} messages in outboxes"
             async with asyncio.timeout(_RECOVER_S):
-                return await self.house.left_to_do()
+                left = await self.house.left_to_do()
+            if left is None and (waiting := await self._count(_ERRANDS)):
+                left = f"{waiting} errands"
+            return left
         except (*TRANSIENT, *TROUBLE) as error:
             return f"what could not be seen: {error!r}"
 
     async def _in_outboxes(self) -> int:
         counts = " + ".join(f"(select count(*) from {one}.outbox)" for one in SERVICES)
+        return await self._count(f"select {counts}")
+
+    async def _count(self, statement: str) -> int:
         async with self.database() as db:
-            return int(await db.fetchval(f"select {counts}"))
+            return int(await db.fetchval(statement))
 
     async def _in_queues(self) -> int:
         try:
@@ -296,8 +299,7 @@ class Site:
     async def _handled(self) -> int:
         counts = " + ".join(f"(select count(*) from {one}.inbox)" for one in SERVICES)
         try:
-            async with self.database() as db:
-                return int(await db.fetchval(f"select {counts}"))
+            return await self._count(f"select {counts}")
         except TRANSIENT:
             return 0
 
@@ -329,13 +331,17 @@ class Site:
 async def open_site(servers: Servers, logs: Path, seed: int) -> AsyncIterator[Site]:
     """A site on servers that are ours alone, with the queues and tables of all services."""
     async with AsyncExitStack() as closing:
+        # All that is heard is kept: to look through it for garbage would hold up the proxies.
+        gc.disable()
+        closing.callback(gc.enable)
         url = await new_database(servers)
         guarded = closing.enter_context(watched())
         house = await closing.enter_async_context(
             open_house(list(SERVICES.values()), servers.amqp_url, url, logs, guarded)
         )
         young = await closing.enter_async_context(nursery())
-        site = Site(servers, house, young, logs, seed)
+        outside = await closing.enter_async_context(outside_world(seed))
+        site = Site(servers, house, young, outside, logs, seed)
         closing.enter_context(site.to_broker.serving())
         closing.enter_context(site.to_postgres.serving())
         await site.publish(customer(_CANARY))

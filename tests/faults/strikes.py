@@ -96,6 +96,26 @@ async def memory_alarm(site: Site) -> None:
     await site.rabbitmqctl("set_vm_memory_high_watermark", "0.6")
 
 
+async def disk_full(site: Site) -> None:
+    """The broker's disk is full, and it reads nothing from those who publish."""
+    await site.rabbitmqctl("set_disk_free_limit", "1000000GB")
+    await site.pause(0.5, 2)
+    await site.rabbitmqctl("set_disk_free_limit", "50MB")
+
+
+async def disk_slow(site: Site) -> None:
+    """Each commit waits for Postgres' disk, longer than usual."""
+    async with site.database() as db:
+        await db.execute("alter system set commit_siblings = 0")
+        delay_us = site.chance.randrange(20_000, 100_000)
+        await db.execute(f"alter system set commit_delay = {delay_us}")
+        await db.execute("select pg_reload_conf()")
+        await site.pause(1, 3)
+        for setting in ("commit_siblings", "commit_delay"):
+            await db.execute(f"alter system reset {setting}")
+        await db.execute("select pg_reload_conf()")
+
+
 async def postgres_restarted(site: Site) -> None:
     """An operator restarts Postgres, and does not wait for its clients."""
     assert site.servers.postgres
@@ -200,6 +220,8 @@ STRIKES: Final[Mapping[str, Strike]] = {
         consumers_cancelled,
         queues_full,
         memory_alarm,
+        disk_full,
+        disk_slow,
         postgres_restarted,
         postgres_killed,
         backends_terminated,

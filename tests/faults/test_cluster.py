@@ -13,8 +13,10 @@ import yaml
 from services.registry import SERVICES
 from shared.messages import Message
 from shared.messages.upstream import OrderPlaced
-from tests.faults.life import CONCLUDE_S, live_on
-from tests.faults.load import Load, shuffled
+from tests.faults.creations import changes, creations
+from tests.faults.life import CONCLUDE_S, wind_up
+from tests.faults.load import Load
+from tests.faults.mixing import shuffled
 from tests.faults.site import Site, open_site
 from tests.servers import Servers, ServersMissing
 from tests.servers.cluster import NODES, cluster
@@ -67,7 +69,7 @@ async def test_a_cluster_that_loses_one_node_and_then_another_goes_on_and_loses_
         async with site.staffed({name: (name,) for name in SERVICES}):
             await site.publish(shuffled(load.opening(), site.chance))
             await site.conclude(CONCLUDE_S)
-            orders = shuffled([*load.creations(), *load.changes()], site.chance)
+            orders = shuffled([*creations(load), *changes(load)], site.chance)
             pieces = iter([orders[start::4] for start in range(4)])
             await _kill_under_load(site, second, next(pieces))
             taking = asyncio.create_task(site.publish(next(pieces)))
@@ -77,7 +79,7 @@ async def test_a_cluster_that_loses_one_node_and_then_another_goes_on_and_loses_
             await taking
             await _kill_under_load(site, first, next(pieces))
             await site.publish(next(pieces))
-            await live_on(site, load)
+            await wind_up(site, load)
             await site.assert_all_is_well(load.placed)
     assert len(site.figures.recoveries_s["node killed"]) == 2
 

@@ -29,6 +29,7 @@ async def test_every_broken_message_ends_somewhere_and_no_order_beside_it_is_hel
     assert sum(figures["ends"].values()) == figures["copies"] >= MESSAGES
     assert {"not_json", "not_cloudevent", "unknown_type", "bad_field"} <= figures["ends"].keys()
     assert figures["slowed_by"] < SLOWED_BY_AT_MOST
+    assert 0 <= figures["dead_again"] < figures["replayed"]
 
 
 async def put_into_billing_only(site: Site, product: ProductPublished) -> None:

@@ -111,8 +111,11 @@ class Ear:
             self.unreadable.append(delivery.body)
             return
         key = MessageKey.of(message)
-        self.times_heard[key.source, key.id] += 1
-        if self.times_heard[key.source, key.id] == 1:
+        name = (key.source, key.id)
+        if name in self.times_heard and delivery.redelivered:
+            return  # the same copy once more, because we were cut off before we acknowledged it
+        self.times_heard[name] += 1
+        if self.times_heard[name] == 1:
             self.heard.append(message)
 
 
