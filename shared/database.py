@@ -55,10 +55,11 @@ class PassingTrouble(ConnectionError):
 def is_transient(error: BaseException, db: Connection) -> bool:
     """Whether doing the same again on another connection may well succeed.
 
-    A wrong argument is an `InterfaceError` of asyncpg as much as a lost connection is; what tells
-    them apart is whether `db` still lives.
+    A wrong argument is an `InterfaceError` of asyncpg as much as a lost connection is, and over one
+    that is given up between two steps of a statement asyncpg stumbles with an `AttributeError`;
+    what tells them from bugs is whether `db` still lives.
     """
-    if isinstance(error, asyncpg.InterfaceError):
+    if isinstance(error, asyncpg.InterfaceError | AttributeError):
         return _is_gone(db)
     return isinstance(error, (*TRANSIENT, asyncpg.InternalClientError))
 

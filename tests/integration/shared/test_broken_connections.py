@@ -181,6 +181,39 @@ async def test_a_postgres_that_hangs_up_at_any_byte_is_trouble_that_passes(
     assert let_in > 0
 
 
+async def test_a_connection_that_is_given_up_at_any_moment_of_a_statement_is_trouble_that_passes(
+    database_url: str,
+) -> None:
+    loop = asyncio.get_running_loop()
+    given_up = answered = 0
+    for delay_us in range(0, 12_000, 60):
+        try:
+            async with pool(database_url, "wallet", size=1) as connections:
+                async with connection(connections) as db:
+                    giving_up = loop.call_later(delay_us / 1e6, db.terminate)
+                    # A statement that asyncpg has yet to learn the types of, in several steps.
+                    await db.fetch("select $1::bigint[], $2::wallet.wallet", [1], None)
+                    giving_up.cancel()
+                    answered += 1
+        except PassingTrouble:
+            given_up += 1
+    assert given_up > 10
+    assert given_up + answered == 200
+
+
+async def test_a_bug_over_a_connection_that_lives_is_no_trouble_that_passes(
+    database_url: str,
+) -> None:
+    async def stumble(db: Connection) -> None:
+        await db.fetchval("select 1")
+        raise AttributeError("a handler's")
+
+    async with pool(database_url, "wallet", size=1) as connections:
+        with pytest.raises(AttributeError):
+            async with connection(connections) as db:
+                await stumble(db)
+
+
 @pytest.mark.parametrize("swallows", ["requests", "answers"])
 async def test_a_connection_to_postgres_that_the_network_lost_is_given_up(
     database_url: str, monkeypatch: pytest.MonkeyPatch, swallows: str
