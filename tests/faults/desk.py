@@ -10,6 +10,7 @@ from typing import Final
 from services.registry import SERVICES
 from shared.messages import Message
 from shared.messages.dead_letters import (
+    DeadLetterConcluded,
     DeadLetterDiscardRequested,
     DeadLetterNotWaiting,
     DeadLetterRecorded,
@@ -21,6 +22,7 @@ from tests.faults.load import Load
 from tests.faults.months import end_of
 from tests.faults.products import price
 from tests.faults.site import Site
+from tests.faults.upstream import UNKNOWN
 
 _WITHIN_S: Final = 120
 _AT: Final = NOON + timedelta(days=3)
@@ -42,6 +44,24 @@ async def judge_dead_letters(site: Site, load: Load) -> None:
     await site.publish(asked)
     for letter in letters:
         await site.house.ear.wait_for(DeadLetterNotWaiting, partial(_is_about, letter), _WITHIN_S)
+    await discard_what_nobody_can_read(site)
+
+
+async def discard_what_nobody_can_read(site: Site) -> None:
+    """Discard every copy: what can't be read has no name by which a second copy is known, and a
+    worker that dies before it acknowledges leaves one."""
+    while unread := _unread(site):
+        await site.publish([said(_discard(letter), at=_AT) for letter in unread])
+        await site.conclude(_WITHIN_S)
+
+
+def _unread(site: Site) -> list[DeadLetterRecorded]:
+    concluded = {(one.service, one.number) for one in site.house.heard(DeadLetterConcluded)}
+    return [
+        one
+        for one in site.house.heard(DeadLetterRecorded)
+        if one.letter_type == UNKNOWN and (one.service, one.number) not in concluded
+    ]
 
 
 def _is_about(letter: DeadLetterRecorded, told: DeadLetterNotWaiting) -> bool:

@@ -39,6 +39,7 @@ async def live_on(site: Site, load: Load) -> None:
     await _wave(site, months.overdue(load))
     await _wave(site, months.refused(load, heard))
     await _wave(site, months.settling(load, heard))
+    await desk.discard_what_nobody_can_read(site)
     await programs.assert_all_were_told(site, load)
     await assert_all_was_mailed(site)
 

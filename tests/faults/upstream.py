@@ -11,6 +11,8 @@ from shared.broker import TROUBLE, confirming_channel
 from shared.messages import Message
 from shared.outbox import Parcel
 
+UNKNOWN: Final = "no.such"
+"""The type of what nobody can read."""
 _PUBLISH_S: Final = 15
 _WINDOW: Final = 500
 _AGAIN_S: Final = 0.2
@@ -46,7 +48,7 @@ class Upstream:
             exchange=_STRAIGHT,
             routing_key=service,
             message_id=body,
-            type="no.such",
+            type=UNKNOWN,
             correlation_id=None,
             attempt=0,
             must_arrive=True,
