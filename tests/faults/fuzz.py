@@ -45,8 +45,9 @@ SETTINGS: Final = {
     "reference_wait_s": "2",
     "group_size": "100",
     "database_silence_s": "60",
+    "mail_give_up_s": "5",
 }
-"""Under which what refers to nothing is given up within seconds."""
+"""Under which what refers to nothing, and a mail that nobody takes, is given up within seconds."""
 _MISSING: Final = """
     select t.number from unnest($1::text[]) as t (number)
     where not exists (
