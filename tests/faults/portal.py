@@ -7,6 +7,8 @@ from shared.ids import derived_id
 from shared.messages import Message
 from shared.messages.invoicing import Invoice
 from shared.messages.upstream import (
+    AccountChanged,
+    BillingDetails,
     GatewayPaymentFailed,
     GatewayPaymentSucceeded,
     InvoiceCreditRequested,
@@ -55,7 +57,10 @@ def questions(name: str, accounts: int, at: datetime) -> list[Message]:
             account_id=f"{name}-late-{number}",
             period="2026-11",
         )
-        messages += (said(one, at=at) for one in (quote, wish, agreed, top_up, used))
+        moved = AccountChanged(
+            account_id=account_id, billing_details=BillingDetails(legal_name="Moved")
+        )
+        messages += (said(one, at=at) for one in (quote, wish, agreed, top_up, used, moved))
     return messages
 
 
