@@ -249,7 +249,8 @@ def _grow(event: dict[str, Any], chance: random.Random) -> None:
     lists = [one for one, key in _places(event) if isinstance(one, list) and key == 0]
     one = chance.choice(lists or [[]])
     if one and len(json.dumps(one[0])) < _LARGEST_BYTES // 1_001:
-        one += [one[0]] * chance.choice([1, 1, 250, 1_001])
+        # Copies: one list in many places that grows once more would be millions.
+        one += [copy.deepcopy(one[0]) for _ in range(chance.choice([1, 1, 250, 1_001]))]
 
 
 _MUTATIONS: Final[tuple[Callable[[dict[str, Any], random.Random], None], ...]] = (
