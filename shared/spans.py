@@ -74,7 +74,7 @@ class Spans:
         """
         envelope = message.envelope
         own = f"00-{_trace_id(envelope):032x}-{self._span_id(envelope):016x}-01"
-        message._envelope = replace(envelope, traceparent=own)
+        message.rewrap(replace(envelope, traceparent=own))
         return envelope.traceparent
 
     def _span_id(self, envelope: Envelope) -> int:

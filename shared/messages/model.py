@@ -14,7 +14,6 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
-    PrivateAttr,
     StringConstraints,
 )
 
@@ -110,15 +109,17 @@ MESSAGE_TYPES: dict[str, type["Message"]] = {}
 
 
 class Message(Model):
-    """A message's data; once it is stamped or parsed, its envelope too."""
+    """A message's data; once it is stamped or parsed, its envelope too.
+
+    The envelope lies where pydantic keeps private attributes, so that it is compared and copied
+    with the rest, but is not declared as one: pydantic would prepare it in Python for each message.
+    """
 
     type: ClassVar[str]
     source: ClassVar[str]
     must_arrive: ClassVar[bool] = True
     """Whether it is kept until a queue takes it. What only tells, and nobody hears, may go."""
     max_bytes: ClassVar[int] = 256 * 1024
-
-    _envelope: Envelope | None = PrivateAttr(None)
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -130,8 +131,7 @@ class Message(Model):
 
     @property
     def envelope(self) -> Envelope:
-        # pydantic's own way to a private attribute is slow, and each message comes here often
-        envelope: Envelope | None = (self.__pydantic_private__ or {}).get("_envelope")
+        envelope: Envelope | None = (self.__pydantic_private__ or {}).get("envelope")
         if envelope is None:
             raise ValueError(f"{self.type} has no envelope yet: say why it is said, with because()")
         return envelope
@@ -152,11 +152,15 @@ class Message(Model):
 
     def within(self, envelope: Envelope) -> Self:
         """This message in this envelope. A message is stamped once."""
-        private = self.__pydantic_private__
-        if private is None or private["_envelope"] is not None:
+        if "envelope" in (self.__pydantic_private__ or {}):
             raise ValueError(f"{self.type} has an envelope already")
-        private["_envelope"] = envelope
+        self.rewrap(envelope)
         return self
+
+    def rewrap(self, envelope: Envelope) -> None:
+        """Change what the envelope says to those who watch; what handling depends on stays."""
+        private = (self.__pydantic_private__ or {}) | {"envelope": envelope}
+        object.__setattr__(self, "__pydantic_private__", private)
 
     def because(self, cause: "Message", key: str = "", *, at: datetime | None = None) -> Self:
         """Stamp this message as caused by another.

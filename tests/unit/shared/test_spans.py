@@ -92,7 +92,7 @@ def test_handling_again_tells_the_same_and_trying_again_another_span() -> None:
     spans, exporter = of("wallet")
     cause = top_up()
     later = again(cause)
-    later._envelope = replace(cause.envelope, attempt=1)
+    later.rewrap(replace(cause.envelope, attempt=1))
     for message in (again(cause), again(cause), later):
         handled(spans, message)
     one, same, other = (
@@ -106,8 +106,10 @@ def test_handling_again_tells_the_same_and_trying_again_another_span() -> None:
 def test_an_order_that_the_portal_traces_stays_in_its_trace() -> None:
     spans, exporter = of("wallet")
     message = top_up()
-    message._envelope = replace(
-        message.envelope, traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    message.rewrap(
+        replace(
+            message.envelope, traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        )
     )
     handled(spans, message)
     span = exporter.get_finished_spans()[1]
@@ -121,7 +123,7 @@ def test_an_order_that_the_portal_traces_stays_in_its_trace() -> None:
 def test_a_traceparent_that_makes_no_sense_is_none(nonsense: str) -> None:
     spans, exporter = of("wallet")
     message = top_up()
-    message._envelope = replace(message.envelope, traceparent=nonsense)
+    message.rewrap(replace(message.envelope, traceparent=nonsense))
     handled(spans, message)
     assert exporter.get_finished_spans()[1].parent is None
 
