@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock, Thread
 from typing import Final
@@ -31,7 +31,8 @@ class Fork:
 
     def send_signal(self, sig: int) -> None:
         if not self.ended.done():
-            os.kill(self.pid, sig)
+            with suppress(ProcessLookupError):  # it has ended, and we are about to be told
+                os.kill(self.pid, sig)
 
 
 class Forks:
