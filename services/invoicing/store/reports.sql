@@ -29,7 +29,7 @@ set local plan_cache_mode = auto;
 -- Count reports, each once, their keys taken in an order that Python has too: in the month in which the use ended, on the invoice of that month or,
 -- where that was issued already, of the account's first one that is open. Use until the very end of
 -- a month belongs to it, so that nobody is late who reports as soon as it is over. Out come the
--- places of those that were not counted, and why; `no_month`: it is to be opened first.
+-- places of those that were not counted, in their order, and why; `no_month`: it is to be opened first.
 -- $1 to $8 the reports, texts as lists with record separators between, which no id has in it: that is
 -- read and written quicker than arrays of texts; $9 the billing time zone; $10 how far ahead of its message use may end;
 -- $11 how many months late it may be reported.
@@ -84,7 +84,8 @@ with told as (
 )
 select place, coalesce(nullif(fault, ''), 'again') as fault, month
 from judged
-where place not in (select place from counted);
+where place not in (select place from counted)
+order by place;
 
 -- name: find_other_content
 -- The places of those reports that have another content than the ones counted under their ids.
