@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Final, Protocol, cast
 
+import hypothesis
 import pytest
 import pytest_asyncio
 
@@ -16,6 +17,10 @@ from tests.virtual_hosts import virtual_host
 
 _WITHOUT_SERVERS: Final = Path(__file__).parent / "unit"
 _LANDLORD = pytest.StashKey[Landlord]()
+
+
+hypothesis.settings.register_profile("busy", deadline=None)  # how long it takes is the machine's
+hypothesis.settings.load_profile("busy")
 
 
 class _OfXdist(Protocol):

@@ -187,7 +187,8 @@ def main() -> None:
                 for line in lines:
                     order = json.loads(line)
                     log = Path(order["log"])
-                    log_from = log.stat().st_size if log.exists() else 0
+                    log.touch()  # so that it is there for whoever is told that a worker started
+                    log_from = log.stat().st_size
                     pid = _fork(order)
                     running.add(pid)
                     _tell(number=order["number"], pid=pid, log_from=log_from)
@@ -217,9 +218,8 @@ def _fork(order: Mapping[str, object]) -> int:
         return pid
     try:
         _become(order)
-    except SystemExit as end:
-        sys.stdout.flush()
-        os._exit(end.code if isinstance(end.code, int) else 1)
+    except SystemExit:
+        raise  # it ends as any program does: what is still to be told of its spans is told then
     except BaseException:
         traceback.print_exc()
         os._exit(1)
