@@ -47,7 +47,7 @@ where s.gross is distinct from i.gross or s.outstanding is distinct from i.outst
 
 -- name: letters_are_shown
 -- 11.5 The portal shows each dead letter of every service, and what became of it, once it was told of
--- any.
+-- any. Nothing is told of those that tell of dead letters themselves.
 select format('%s:%s', d.service, d.number) as id,
        format('%s there, shown as %s', coalesce(d.conclusion, 'waiting'),
               case when r.died_at is null then 'nothing' else coalesce(r.conclusion, 'waiting') end)
@@ -55,22 +55,24 @@ select format('%s:%s', d.service, d.number) as id,
        greatest(d.died_at, d.concluded_at) as since,
        null::text as correlation_id
 from (
-    select 'billing' as service, number, died_at, concluded_at, conclusion from billing.dead_letter
+    select 'billing' as service, number, type, died_at, concluded_at, conclusion from billing.dead_letter
     union all
-    select 'wallet' as service, number, died_at, concluded_at, conclusion from wallet.dead_letter
+    select 'wallet' as service, number, type, died_at, concluded_at, conclusion from wallet.dead_letter
     union all
-    select 'provisioning' as service, number, died_at, concluded_at, conclusion from provisioning.dead_letter
+    select 'provisioning' as service, number, type, died_at, concluded_at, conclusion from provisioning.dead_letter
     union all
-    select 'invoicing' as service, number, died_at, concluded_at, conclusion from invoicing.dead_letter
+    select 'invoicing' as service, number, type, died_at, concluded_at, conclusion from invoicing.dead_letter
     union all
-    select 'gateways' as service, number, died_at, concluded_at, conclusion from gateways.dead_letter
+    select 'gateways' as service, number, type, died_at, concluded_at, conclusion from gateways.dead_letter
     union all
-    select 'notifications' as service, number, died_at, concluded_at, conclusion from notifications.dead_letter
+    select 'notifications' as service, number, type, died_at, concluded_at, conclusion from notifications.dead_letter
     union all
-    select 'portal' as service, number, died_at, concluded_at, conclusion from portal.dead_letter
+    select 'portal' as service, number, type, died_at, concluded_at, conclusion from portal.dead_letter
     union all
-    select 'scheduler' as service, number, died_at, concluded_at, conclusion from scheduler.dead_letter
+    select 'scheduler' as service, number, type, died_at, concluded_at, conclusion from scheduler.dead_letter
 ) d
 left join portal.reported_letter r using (service, number)
 where (r.died_at is null or r.conclusion is distinct from d.conclusion)
+  and coalesce(d.type, '') not in (
+      'dead_letter.recorded', 'dead_letter.concluded', 'dead_letter.not_waiting')
   and exists (select from portal.account);

@@ -57,7 +57,7 @@ def test_a_command_line_that_makes_no_sense_ends_with_2_and_one_line(
 @pytest.mark.parametrize(
     ("arguments", "what_is_wrong"),
     [
-        (("gold.found",), "no message is called gold.found; there are account.overdue, "),
+        (("gold.found",), "no message is called gold.found; there are account.changed, "),
         (("ordr.placed",), "no message is called ordr.placed; did you mean order.placed"),
         (("top_up.received", *TOP_UP), "gateway_reference"),
         (("top_up.received", *TOP_UP, "gateway_reference=r", "amount=much"), "amount"),
