@@ -14,6 +14,7 @@ from shared.service import Service
 log = structlog.get_logger()
 
 _LOOK_AGAIN_S: Final = 2
+_CANCEL_AGAIN_S: Final = 1
 E = TypeVar("E")
 
 
@@ -109,6 +110,9 @@ async def beside(*tasks: Awaitable[None]) -> AsyncIterator[None]:
         raise
     finally:
         leaving = True
-        for task in running:
-            task.cancel()
+        while not all(task.done() for task in running):
+            # Again: `asyncio.wait_for` loses a cancellation that comes with what it waits for.
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running, timeout=_CANCEL_AGAIN_S)
         await asyncio.gather(*running, return_exceptions=True)
