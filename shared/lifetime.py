@@ -56,6 +56,14 @@ async def _missing(service: Service, url: str) -> list[str]:
                 await db.close()
 
 
+async def again_and_again(every_s: float, act: Callable[[], Awaitable[None]]) -> None:
+    """Do something every so many seconds, until cancelled; without Postgres, the next time."""
+    while True:
+        with suppress(PassingTrouble):
+            await act()
+        await asyncio.sleep(every_s)
+
+
 async def do_errands(
     claim: Callable[[], Awaitable[Sequence[E]]],
     do: Callable[[E], Awaitable[None]],

@@ -1,7 +1,7 @@
 """A worker: consumes its service's queue, group by group, until it is told to stop."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -10,12 +10,12 @@ from aio_pika.abc import AbstractConnection
 
 from shared import broker, metrics
 from shared.broker import TROUBLE, ChannelGone, Deliveries
-from shared.database import PassingTrouble, Pool, connection, pool
+from shared.database import Pool, connection, pool
 from shared.dead_queue import drain
 from shared.failpoints import passing
 from shared.handling import Handling, Unfinished
 from shared.inbox import sql
-from shared.lifetime import beside, until_migrated
+from shared.lifetime import again_and_again, beside, until_migrated
 from shared.outbox import OutboxRow
 from shared.relay import Relay
 from shared.service import Service
@@ -67,8 +67,8 @@ class Worker:
             async with beside(
                 relay.run(),
                 relay.poll(),
-                _again_and_again(_HOUSEKEEPING_S, lambda: self._forget(handling)),
-                _again_and_again(_MEASURE_S, lambda: self._measure(quick)),
+                again_and_again(_HOUSEKEEPING_S, lambda: self._forget(handling)),
+                again_and_again(_MEASURE_S, lambda: self._measure(quick)),
                 drain(self.service.name, durable, self._settings),
             ):
                 log.info("worker started", service=self.service.name)
@@ -131,10 +131,3 @@ class Worker:
             metrics.OUTBOX.labels(self.service.name).set(row["outbox"])
             metrics.OUTBOX_LATE.labels(self.service.name).set(row["late_s"])
             metrics.DEAD_LETTERS.labels(self.service.name).set(row["dead_letters"])
-
-
-async def _again_and_again(every_s: float, act: Callable[[], Awaitable[None]]) -> None:
-    while True:
-        with suppress(PassingTrouble):
-            await act()
-        await asyncio.sleep(every_s)

@@ -1,6 +1,5 @@
 """The notifications' worker: its queue, and its errands, in one process."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
@@ -10,8 +9,8 @@ from services.notifications.errands import Errands
 from services.notifications.settings import NotificationSettings
 from shared import companions
 from shared.companions import Companion
-from shared.database import PassingTrouble, Pool, pool, transaction
-from shared.lifetime import beside
+from shared.database import Pool, pool, transaction
+from shared.lifetime import again_and_again, beside
 from shared.service import Service
 from shared.settings import Settings
 
@@ -33,21 +32,14 @@ class Worker(companions.Worker):
         days = max(self._own.notice_days, self.settings.inbox_days)
         async with (
             pool(url, self.service.name) as connections,
-            beside(_tidy(connections, days)),
+            beside(again_and_again(_TIDY_S, lambda: _tidy(connections, days))),
         ):
             yield [Errands(connections, self._own, zone, poll_s)]
 
 
 async def _tidy(connections: Pool, days: int) -> None:
     """Forget ended notices that are older than so many days, a few thousand at a time."""
-    while True:
-        forgotten = _FORGOTTEN_AT_ONCE
-        try:
-            while forgotten == _FORGOTTEN_AT_ONCE:
-                async with transaction(connections) as db:
-                    forgotten = await store.forget_notices(
-                        db, days=days, at_most=_FORGOTTEN_AT_ONCE
-                    )
-        except PassingTrouble:
-            pass  # the next round comes
-        await asyncio.sleep(_TIDY_S)
+    forgotten = _FORGOTTEN_AT_ONCE
+    while forgotten == _FORGOTTEN_AT_ONCE:
+        async with transaction(connections) as db:
+            forgotten = await store.forget_notices(db, days=days, at_most=_FORGOTTEN_AT_ONCE)

@@ -1,6 +1,5 @@
 """The portal's worker: its queue, which keeps the read tables, and its pages, in one process."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -18,8 +17,8 @@ from services.portal.webhooks.errands import Errands
 from services.portal.webhooks.sending import sender
 from shared import companions, http
 from shared.companions import Companion
-from shared.database import PassingTrouble, Pool, pool, transaction
-from shared.lifetime import beside
+from shared.database import Pool, pool, transaction
+from shared.lifetime import again_and_again, beside
 from shared.service import Service
 from shared.settings import Settings
 
@@ -61,20 +60,15 @@ class Worker(companions.Worker):
             )
             async with (
                 http.serving(portal_app(portal), own.port, connections=_CONNECTIONS),
-                beside(_tidy(connections, own.webhook_days)),
+                beside(again_and_again(_TIDY_S, lambda: _tidy(connections, own.webhook_days))),
             ):
                 yield [Errands(connections, sending, own), feed]
 
 
 async def _tidy(connections: Pool, webhook_days: int) -> None:
     """Forget logins that are over, prices that nobody waits for, and what is long past."""
-    while True:
-        try:
-            async with transaction(connections) as db:
-                await saving.forget_quotes(db)
-                await sessions.forget_sessions(db, now())
-                await api_keys.forget_answers(db, now() - _ANSWERS)
-                await webhooks.forget_deliveries(db, webhook_days)
-        except PassingTrouble:
-            pass  # the next round comes
-        await asyncio.sleep(_TIDY_S)
+    async with transaction(connections) as db:
+        await saving.forget_quotes(db)
+        await sessions.forget_sessions(db, now())
+        await api_keys.forget_answers(db, now() - _ANSWERS)
+        await webhooks.forget_deliveries(db, webhook_days)
