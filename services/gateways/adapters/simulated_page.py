@@ -2,7 +2,6 @@
 over the network, signed, as a real gateway tells."""
 
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import cache
 from typing import Final, cast, get_args
 
@@ -81,13 +80,9 @@ def _page(
         .render(
             language="vi" if wanted.lower().startswith("vi") else "en",
             asked=asked,
-            amount=_money(asked) if asked else "",
+            amount=currency(asked.currency).text(asked.amount) if asked else "",
             state=state,
             back=gateway.back,
         )
     )
     return HTMLResponse(text, status, _HEADERS)
-
-
-def _money(asked: Asked) -> str:
-    return f"{Decimal(asked.amount).scaleb(-currency(asked.currency).digits):,} {asked.currency}"
