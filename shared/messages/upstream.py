@@ -5,11 +5,6 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from shared.messages.catalogue import CouponPublished as CouponPublished  # noqa: PLC0414
-from shared.messages.catalogue import DiscountGranted as DiscountGranted  # noqa: PLC0414
-from shared.messages.catalogue import Meter as Meter  # noqa: PLC0414
-from shared.messages.catalogue import PricePublished as PricePublished  # noqa: PLC0414
-from shared.messages.catalogue import ProductPublished as ProductPublished  # noqa: PLC0414
 from shared.messages.items import Components, Days
 from shared.messages.model import (
     Action,
