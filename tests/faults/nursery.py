@@ -15,10 +15,9 @@ import signal
 import sys
 import traceback
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final, Never
 
 import services.cli.run
@@ -30,8 +29,8 @@ import shared.settings
 from services.cli import main as cloudtill
 from services.registry import SCHEMAS
 from shared import failpoints
+from tests.system.forks import Fork, Forks, forks
 
-_ROOT: Final = Path(__file__).parents[2]
 _OURS: Final = ("services.", "shared.")
 _LAST_LINES: Final = 60
 _SETTINGS: Final = (
@@ -47,117 +46,66 @@ _SETTINGS: Final = (
 class Worker:
     """One forked worker process."""
 
-    def __init__(self, pid: int, names: tuple[str, ...], log: Path, log_from: int) -> None:
-        self.pid = pid
+    def __init__(self, fork: Fork, names: tuple[str, ...], log: Path) -> None:
         self.names = names
         self.log = log
         self.killed = False
         """Whether we have killed it."""
-        self._log_from = log_from
-        self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._fork = fork
+        self.ended = asyncio.wrap_future(fork.ended)
         """Its exit code, negative where a signal ended it."""
 
     @property
     def runs(self) -> bool:
-        return not self.ended.done()
+        return self._fork.poll() is None
 
     def send(self, sign: signal.Signals) -> None:
         """Send a signal; one that has ended already gets none."""
-        if self.runs:
-            self.killed |= sign == signal.SIGKILL
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, sign)
+        self.killed |= self.runs and sign == signal.SIGKILL
+        self._fork.send_signal(sign)
 
     @property
     def logged(self) -> list[str]:
         """The lines of its log, without those of whoever had its post before it."""
         with self.log.open("rb") as lines:
-            lines.seek(self._log_from)
+            lines.seek(self._fork.log_from)
             return lines.read().decode(errors="replace").splitlines()
 
     @property
     def last_words(self) -> str:
         """How it ended, for people: its exit code and the end of its log."""
-        code = self.ended.result() if self.ended.done() else None
         lines = "\n".join(self.logged[-_LAST_LINES:])
-        return f"exit code {code} of {', '.join(self.names)} ({self.log}):\n{lines}"
+        return f"exit code {self._fork.poll()} of {', '.join(self.names)} ({self.log}):\n{lines}"
 
 
 class Nursery:
-    """Starts workers, and knows when they end."""
+    """Starts workers, whose ends can be waited for."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-        self._workers: dict[int, Worker] = {}
-        self._starting: list[tuple[tuple[str, ...], Path, asyncio.Future[Worker]]] = []
+    def __init__(self, forks: Forks) -> None:
+        self._forks = forks
 
     async def start(
         self,
         names: tuple[str, ...],
         environment: Mapping[str, str],
         log: Path,
-        skew: timedelta = timedelta(0),
-        limits: Mapping[str, int] = MappingProxyType({}),
+        skew: timedelta,
+        limits: Mapping[str, int],
     ) -> Worker:
-        """Start a worker.
-
-        Args:
-            names: of its services.
-            environment: all of it.
-            log: where its output is added.
-            skew: by how much its clock is wrong.
-            limits: what constants of modules are there, by "module.NAME".
-        """
-        number = len(self._starting)
-        started: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
-        self._starting.append((names, log, started))
-        order = {
-            "number": number,
-            "names": names,
-            "environment": dict(environment),
-            "log": str(log),
-            "skew_s": skew.total_seconds(),
-            "limits": dict(limits),
-        }
-        assert self._process.stdin
-        self._process.stdin.write(json.dumps(order).encode() + b"\n")
-        return await started
-
-    async def listen(self) -> None:
-        """Take note of what the nursery tells, until it ends."""
-        assert self._process.stdout
-        async for line in self._process.stdout:
-            match json.loads(line):
-                case {"number": number, "pid": pid, "log_from": log_from}:
-                    names, log, started = self._starting[number]
-                    self._workers[pid] = Worker(pid, names, log, log_from)
-                    if not started.done():  # whoever waited may have given up
-                        started.set_result(self._workers[pid])
-                case {"pid": pid, "code": code}:
-                    self._workers.pop(pid).ended.set_result(code)
+        """Start a worker; the arguments are those of `Forks.order`."""
+        ordered = self._forks.order(names, environment, log, skew, limits)
+        return Worker(await asyncio.wrap_future(ordered), names, log)
 
 
 @asynccontextmanager
 async def nursery() -> AsyncIterator[Nursery]:
     """A nursery; all its workers are ended with the body."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", __name__),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        start_new_session=True,
-        cwd=_ROOT,
-        env={name: value for name, value in os.environ.items() if "CLOUDTILL_" not in name},
-    )
-    opened = Nursery(process)
-    listening = asyncio.create_task(opened.listen())
-    try:
-        yield opened
-    finally:
-        assert process.stdin
-        process.stdin.close()
-        await process.wait()
-        await listening
+    with ExitStack() as stack:
+        opened = stack.enter_context(forks())
+        try:
+            yield Nursery(opened)
+        finally:
+            await asyncio.to_thread(stack.close)
 
 
 def main() -> None:
