@@ -53,6 +53,13 @@ class BillingMonth:
         """The month before this one."""
         return BillingMonth(self.year - (self.month == 1), (self.month - 2) % 12 + 1)
 
+    def last(self, count: int) -> list["BillingMonth"]:
+        """So many months up to this one, which comes last."""
+        months = [self]
+        while len(months) < count:
+            months.append(months[-1].previous())
+        return months[::-1]
+
     def start(self, zone: ZoneInfo) -> datetime:
         """The instant at which the month begins, in UTC."""
         return datetime(self.year, self.month, 1, tzinfo=zone).astimezone(UTC)

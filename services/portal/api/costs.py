@@ -8,7 +8,6 @@ from services.portal.api.calls import Call
 from services.portal.api.doing import ask_for_use
 from services.portal.api.models import UsageReportShown
 from services.portal.domain import costs
-from services.portal.domain.costs import Cost
 from services.portal.store import accounts, invoices
 from shared.messages.model import CurrencyCode, Id, Model, Period, Time
 from shared.periods import BillingMonth
@@ -65,22 +64,14 @@ async def get_costs(call: Call) -> CostsShown:
     """What the account was invoiced, VAT included, less credit notes: by billing month, product and
     resource; and what the present month is expected to come to."""
     zone = ZoneInfo(settings().billing_time_zone)
-    months = [BillingMonth.containing(call.at, zone)]
-    while len(months) < call.asked(CostQuery).months:
-        months.insert(0, months[0].previous())
+    months = BillingMonth.containing(call.at, zone).last(call.asked(CostQuery).months)
     async with call.reading() as db:
-        account = await accounts.find_account(db, call.account_id)
-        rows = await invoices.find_costs(db, call.account_id, zone.key, months[0].start(zone))
-    currency = account.currency if account else "VND"
-    found = [
-        Cost(row["month"], row["product"], row["resource_id"], row["name"], row["gross"])
-        for row in rows
-        if row["currency"] == currency
-    ]
+        account = await accounts.get_account(db, call.account_id)
+        found = await invoices.find_costs(db, account, months[0], zone)
     stacked = costs.by_month(found)
     each = [_month(str(month), stacked.get(str(month), [])) for month in months]
     return CostsShown(
-        currency=currency,
+        currency=account.currency,
         months=tuple(each),
         products=tuple(map(_product, costs.by_product(found))),
         resources=tuple(

@@ -16,8 +16,6 @@ from services.portal.documents.settings import seller
 from services.portal.documents.ubl import invoice_ubl
 from services.portal.documents.values import DoesNotAddUp, InvoiceDocument
 from services.portal.store import accounts, papers
-from services.portal.store.accounts import Account
-from shared.database import Connection
 from shared.periods import BillingMonth
 from shared.settings import settings
 
@@ -39,7 +37,7 @@ async def get_invoice_ubl(call: Call) -> Response:
 async def get_credit_note_pdf(call: Call) -> Response:
     """A credit note as PDF."""
     async with call.reading() as db:
-        mine = await _account(call, db)
+        mine = await accounts.get_account(db, call.account_id)
         note_id = call.named("credit_note_id")
         found = await papers.find_credit_note(db, mine, note_id, seller(), _zone())
     if found is None:
@@ -60,7 +58,7 @@ async def get_statement_pdf(call: Call) -> Response:
         raise not_there("billing month")
     made_at = min(ends, call.at.replace(microsecond=0))
     async with call.reading() as db:
-        mine = await _account(call, db)
+        mine = await accounts.get_account(db, call.account_id)
         try:
             found = await papers.get_statement(db, mine, month, made_at, seller(), zone)
         except DoesNotAddUp:
@@ -70,11 +68,6 @@ async def get_statement_pdf(call: Call) -> Response:
 
 def _zone() -> ZoneInfo:
     return ZoneInfo(settings().billing_time_zone)
-
-
-async def _account(call: Call, db: Connection) -> Account:
-    found = await accounts.find_account(db, call.account_id)
-    return found or Account.just_opened(call.account_id)
 
 
 async def _printed(made: Callable[[], bytes]) -> Response:
@@ -92,7 +85,7 @@ def _not_yet() -> Refusal:
 
 async def _invoice(call: Call) -> InvoiceDocument:
     async with call.reading() as db:
-        mine = await _account(call, db)
+        mine = await accounts.get_account(db, call.account_id)
         try:
             found = await papers.find_invoice(db, mine, call.named("invoice_id"), seller(), _zone())
         except DoesNotAddUp:

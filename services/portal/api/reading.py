@@ -38,7 +38,6 @@ from services.portal.api.models import (
 )
 from services.portal.api.problems import not_there
 from services.portal.store import accounts, listings, notifications, resources, wallets
-from services.portal.store.accounts import Account
 from shared.database import Connection, Row
 from shared.messages.model import Model
 
@@ -48,9 +47,8 @@ M = TypeVar("M", bound=Model)
 async def get_account(call: Call) -> AccountShown:
     """The account: who it is, its user type, and whether it is overdue."""
     async with call.reading() as db:
-        found = await accounts.find_account(db, call.account_id)
+        account = await accounts.get_account(db, call.account_id)
         details = await accounts.find_billing_details(db, call.account_id, call.at)
-    account = found or Account.just_opened(call.account_id)
     return AccountShown.model_validate({**asdict(account), "billing_details": details})
 
 

@@ -12,35 +12,22 @@ from services.portal.store import catalogue, events, invoices
 from services.portal.web.files import csv_file
 from services.portal.web.pages import render
 from services.portal.web.visits import Visit, for_customers
-from shared.periods import BillingMonth
 
 _MONTHS: Final = 12
 _RESOURCES: Final = 20
 _COLUMNS: Final = ("month", "product", "resource_id", "name", "gross")
 
 
-def _since(visit: Visit) -> list[str]:
-    """The last twelve billing months, the present one last."""
-    months = [this_month(visit)]
-    while len(months) < _MONTHS:
-        months.insert(0, months[0].previous())
-    return [str(one) for one in months]
-
-
 async def _costs(visit: Visit) -> list[Cost]:
-    first = BillingMonth.parse(_since(visit)[0]).start(visit.billing_zone)
+    first, *_ = this_month(visit).last(_MONTHS)
     async with visit.reading() as db:
-        rows = await invoices.find_costs(db, visit.mine.account_id, visit.billing_zone.key, first)
-    return [
-        Cost(row["month"], row["product"], row["resource_id"], row["name"], row["gross"])
-        for row in rows
-        if row["currency"] == visit.mine.currency
-    ]
+        return await invoices.find_costs(db, visit.mine, first, visit.billing_zone)
 
 
 async def explore(visit: Visit) -> Response:
     """What was invoiced, and what the month is expected to come to."""
-    months = _since(visit)
+    now = this_month(visit)
+    months = [str(one) for one in now.last(_MONTHS)]
     found = await _costs(visit)
     async with visit.reading() as db:
         after = await events.get_position(db, visit.mine.account_id)
@@ -48,7 +35,6 @@ async def explore(visit: Visit) -> Response:
     report = await report_of(visit, months[-1])
     stacked = costs.by_month(found)
     totals = {month: sum(part.value for part in stacked.get(month, [])) for month in months}
-    now = this_month(visit)
     forecast = costs.forecast(
         list(totals.values()),
         report.gross if report else 0,

@@ -44,10 +44,7 @@ def this_month(visit: Visit) -> BillingMonth:
 
 
 def _months(visit: Visit) -> list[str]:
-    months = [this_month(visit)]
-    while len(months) < _MONTHS:
-        months.append(months[-1].previous())
-    return [str(one) for one in months]
+    return [str(one) for one in reversed(this_month(visit).last(_MONTHS))]
 
 
 async def report_of(visit: Visit, period: str) -> UsageReportGiven | None:

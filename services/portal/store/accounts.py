@@ -51,6 +51,11 @@ async def find_account(db: Connection, account_id: str) -> Account | None:
     return found[0] if found else None
 
 
+async def get_account(db: Connection, account_id: str) -> Account:
+    """An account; one of which nothing was heard yet is as if it were just opened."""
+    return await find_account(db, account_id) or Account.just_opened(account_id)
+
+
 async def find_accounts(db: Connection, account_ids: Collection[str]) -> list[Account]:
     """Those of these accounts of which something was heard, by name."""
     rows = await db.fetch(sql.find_accounts, list(account_ids))

@@ -5,8 +5,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from services.portal.domain.costs import Cost
+from services.portal.store.accounts import Account
 from shared.database import Connection, Row
+from shared.periods import BillingMonth
 from shared.sql import Statements
 
 sql = Statements("services.portal.store", "invoices.sql")
@@ -80,7 +84,14 @@ async def get_outstanding(db: Connection, account_id: str) -> Row:
     return row
 
 
-async def find_costs(db: Connection, account_id: str, zone: str, since: datetime) -> list[Row]:
-    """What was invoiced since a time, less credit notes: a row for each month by clocks in a time
-    zone, product and resource."""
-    return await db.fetch(sql.find_costs, account_id, zone, since)
+async def find_costs(
+    db: Connection, account: Account, first: BillingMonth, zone: ZoneInfo
+) -> list[Cost]:
+    """What an account was invoiced in its currency from a billing month on, less credit notes: by
+    month, product and resource."""
+    rows = await db.fetch(sql.find_costs, account.account_id, zone.key, first.start(zone))
+    return [
+        Cost(row["month"], row["product"], row["resource_id"], row["name"], row["gross"])
+        for row in rows
+        if row["currency"] == account.currency
+    ]

@@ -169,9 +169,7 @@ def for_customers(page: Page) -> Endpoint:
         if account_id not in visit.session.account_ids:
             raise HTTPException(404)
         async with visit.reading() as db:
-            visit.account = await accounts.find_account(db, account_id)
-        if visit.account is None:
-            visit.account = Account.just_opened(account_id)
+            visit.account = await accounts.get_account(db, account_id)
         visit.language = language_for(request, visit.session, visit.account)
         return await page(visit)
 

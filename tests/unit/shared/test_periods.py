@@ -42,6 +42,13 @@ def test_each_instant_is_in_exactly_one_month(at: datetime, zone: ZoneInfo) -> N
     assert not at < month.previous().end(zone)
 
 
+@given(months, st.integers(1, 40))
+def test_the_last_months_follow_each_other_up_to_this_one(month: BillingMonth, count: int) -> None:
+    last = month.last(count)
+    assert (len(last), last[-1]) == (count, month)
+    assert [one.next() for one in last[:-1]] == last[1:]
+
+
 @given(months, zones)
 def test_a_month_contains_its_first_minute_and_its_last(
     month: BillingMonth, zone: ZoneInfo
