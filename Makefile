@@ -24,6 +24,7 @@ setup: $(READY)  ## make .venv with the pinned dependencies
 $(READY): pyproject.toml uv.lock README.md
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or later is needed; PYTHON=... says where it is" >&2; exit 1; }
+	@test -e $@ || echo "making $(VENV), once; it takes a minute ..." >&2
 	@test -x $(BIN)/python || { $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || $(MAKE) --no-print-directory venv-package; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@test -x $(UV) || { $(BIN)/python -m ensurepip --default-pip >/dev/null && $(BIN)/python -m pip install --quiet uv; }
@@ -51,7 +52,7 @@ servers: $(READY)  ## a private RabbitMQ and Postgres until Ctrl-C
 .PHONY: up
 up:  ## all of it until Ctrl-C, with the portal's pages: docker compose, else processes of this machine
 	@if docker info >/dev/null 2>&1; then docker compose up --build; else \
-		$(MAKE) --no-print-directory $(READY) && $(BIN)/python -m tests.servers --durable $(BIN)/cloudtill up; fi
+		$(MAKE) --silent $(READY) && $(BIN)/python -m tests.servers --durable $(BIN)/cloudtill up; fi
 
 .PHONY: test
 test: $(READY)  ## all tests; ARGS="-k wallet" picks

@@ -186,3 +186,11 @@ select count(*) filter (where exchange <> $1) as to_say,
        (select coalesce(sum(n_tup_ins), 0)::bigint from pg_stat_user_tables
         where schemaname = current_schema() and relname = 'outbox') as said
 from outbox;
+
+-- name: show_put_off
+-- What a service will try again of one order or run, and when, for people.
+select type, message_id, attempt, due_at as again_at
+from outbox
+where exchange = $1 and correlation_id = $2
+order by due_at, row_id
+limit $3;

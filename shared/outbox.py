@@ -130,6 +130,11 @@ async def claim(db: Connection, *, lease_s: float, at_most: int) -> list[OutboxR
     return [OutboxRow.from_row(row) for row in await db.fetch(sql.claim_outbox, lease_s, at_most)]
 
 
+async def show_put_off(db: Connection, correlation_id: str, limit: int) -> list[Row]:
+    """What of one order or run is tried again later, the next first, for people."""
+    return await db.fetch(sql.show_put_off, OWN_QUEUE, correlation_id, limit)
+
+
 async def delete(db: Connection, row_ids: Collection[int]) -> None:
     """Forget rows that the broker confirmed."""
     await db.execute(sql.delete_outbox, list(row_ids))

@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "users": "users:app",
     "publish": "publish:publish",
     "tick": "publish:tick",
+    "message": "message:message",
     "show": "show:show",
     "dead": "dead:app",
     "audit": "audit:audit",

@@ -11,7 +11,9 @@ from services.cli.pages import Finder, Page, Rows, Shown, token_of
 from services.invoicing import store as invoicing
 from services.notifications import store as notifications
 from services.provisioning import store as provisioning
+from services.registry import SERVICES
 from services.wallet import store as wallet
+from shared import outbox
 from shared.database import Connection
 
 EXPLANATIONS: Final = "explanations"
@@ -56,7 +58,23 @@ async def _order(db: Connection, order_id: str, page: Page) -> Shown | None:
         refunds = await billing.payments.show_refunds(db, order_id)
     async with schema(db, "invoicing"):
         invoices = await invoicing.show_invoices(db, order_id=order_id, limit=page.limit)
-    return Shown(order, {"items": items, "refunds": refunds, "invoices": invoices})
+    lists: dict[str, Rows] = {
+        "items": items,
+        "refunds": refunds,
+        "invoices": invoices,
+        "put off": await _put_off(db, order_id, page),
+    }
+    return Shown(order, lists)
+
+
+async def _put_off(db: Connection, order_id: str, page: Page) -> Rows:
+    """Messages of an order that a service could not handle yet, with when it tries again."""
+    found: list[dict[str, Any]] = []
+    for name in SERVICES:
+        async with schema(db, name):
+            rows = await outbox.show_put_off(db, order_id, page.limit)
+        found += ({"service": name, **row} for row in rows)
+    return found
 
 
 async def _resource(db: Connection, resource_id: str, page: Page) -> Shown | None:

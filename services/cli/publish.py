@@ -4,7 +4,6 @@ import json
 import uuid
 from contextlib import suppress
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -24,12 +23,13 @@ from services.cli.console import (
     schema,
     settings,
 )
+from services.cli.message import named
 from services.invoicing import store as invoicing
 from shared import broker
 from shared.broker import confirming_channel
 from shared.database import Connection
 from shared.envelope import Envelope
-from shared.messages import MESSAGE_TYPES, Message
+from shared.messages import Message
 from shared.messages.invoicing import InvoiceRunAccountRequested
 from shared.messages.scheduler import TickDay, TickMinute, TickMonth
 from shared.outbox import Parcel
@@ -67,8 +67,8 @@ def publish(
 ) -> None:
     """Publish one message and wait until RabbitMQ has it.
 
-    The same --id and source again is a duplicate, and has no second effect. `cloudtill asyncapi`
-    tells which types there are and which fields each has; a VALUE of a nested field is JSON.
+    The same --id and source again is a duplicate, and has no second effect. `cloudtill message
+    TYPE` tells which fields a type has; a VALUE of a nested field is JSON.
 
     \b
     Examples:
@@ -77,9 +77,7 @@ def publish(
           gateway=bank gateway_reference=r-1
       cloudtill publish order.placed --file order.json --time 2026-11-24T09:00:00+07:00
     """
-    message_type = MESSAGE_TYPES.get(type_)
-    if message_type is None:
-        raise Failure(f"no message is called {type_}; {_nearest(type_)}", code=2)
+    message_type = named(type_)
     message = stamped(
         _message(message_type, _data(message_type, fields or [], data, file)),
         instant(time),
@@ -262,13 +260,6 @@ def _field(schema: dict[str, Any], text: str) -> tuple[str, Any]:
         return name, json.loads(value)
     except ValueError:
         return name, value
-
-
-def _nearest(type_: str) -> str:
-    """What may have been meant by a message type that there is not."""
-    if alike := get_close_matches(type_, MESSAGE_TYPES, n=3):
-        return f"did you mean {' or '.join(alike)}?"
-    return f"there are {', '.join(sorted(MESSAGE_TYPES))}"
 
 
 def _plain(fault: str) -> str:

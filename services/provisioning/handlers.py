@@ -47,8 +47,8 @@ async def product_published(publications: Sequence[ProductPublished], db: Connec
     for publication in publications:
         try:
             driver_of(publication.driver, publication.driver_options)
-        except UnknownDriver:
-            said.append(Refused(publication, "unknown_driver", f"no driver {publication.driver!r}"))
+        except UnknownDriver as error:
+            said.append(Refused(publication, "unknown_driver", str(error)))
         except BadDriverOptions as error:
             said.append(Refused(publication, "bad_driver_options", str(error)))
         else:

@@ -1,6 +1,7 @@
 """The example of a product team's package, installed and ordered from as its README says."""
 
 import asyncio
+import os
 import re
 import shlex
 import subprocess
@@ -70,6 +71,14 @@ async def test_a_product_of_a_teams_own_is_sold_as_its_readme_says(
     assert shown.out.count("db-1") > 0
     await house.wait_until_idle()
     await assert_audit_is_clean(house)
+
+
+def test_a_driver_is_tried_without_servers_as_its_readme_says(installed: Path) -> None:
+    (script,) = re.findall(r"```python\n(.*?)```", (EXAMPLE / "README.md").read_text(), re.DOTALL)
+    found = os.pathsep.join((str(installed), str(ROOT)))
+    subprocess.run(
+        [sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": found}, check=True
+    )
 
 
 async def test_what_the_driver_refuses_is_given_back(house: House, installed: Path) -> None:

@@ -56,6 +56,10 @@ def test_the_wheel_holds_what_documents_are_made_of(in_wheel: set[str]) -> None:
         assert _files(suffix) <= in_wheel
 
 
+def test_the_wheel_says_that_its_types_may_be_relied_on(in_wheel: set[str]) -> None:
+    assert {"services/py.typed", "shared/py.typed"} <= in_wheel
+
+
 def test_services_and_shared_are_ours() -> None:
     assert Path(services.__file__ or "").parent == ROOT / "services"
     assert Path(shared.__file__ or "").parent == ROOT / "shared"

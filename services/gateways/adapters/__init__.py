@@ -10,6 +10,7 @@ from importlib.metadata import entry_points
 from typing import Final
 
 import structlog
+from pydantic import ValidationError
 
 from services.gateways.adapters.gateway import (
     CallbackVerdict,
@@ -65,6 +66,9 @@ def gateways() -> Mapping[str, Gateway]:
         try:
             factory: GatewayFactory = _BUILT_IN.get(name) or factories[name]()
             made[name] = factory()
+        except ValidationError as error:
+            missing = [".".join(map(str, fault["loc"])) for fault in error.errors()]
+            log.info("gateway lacks settings", gateway=name, settings=missing)
         except ValueError as error:
             log.info("gateway lacks settings", gateway=name, error=str(error))
     return made

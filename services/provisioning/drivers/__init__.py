@@ -45,7 +45,7 @@ _BUILT_IN: Final[Mapping[str, DriverFactory]] = {
 
 
 class UnknownDriver(LookupError):
-    """No driver of this name is installed."""
+    """No driver of this name is installed, or its package can't be imported."""
 
 
 class BadDriverOptions(ValueError):
@@ -62,15 +62,22 @@ def driver_of(name: str, options: Mapping[str, object]) -> Driver:
     factory = _factory(name)
     try:
         return factory(options)
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise BadDriverOptions(str(error)) from error
+    except Exception as error:  # a product team's code: it may look up what is not there, too
+        raise BadDriverOptions(f"{type(error).__name__}: {error}") from error
 
 
 @cache
 def _factory(name: str) -> DriverFactory:
     if name in _BUILT_IN:
         return _BUILT_IN[name]
-    for found in entry_points(group=ENTRY_POINTS, name=name):
-        factory: DriverFactory = found.load()
+    installed = entry_points(group=ENTRY_POINTS)
+    for found in installed.select(name=name):
+        try:
+            factory: DriverFactory = found.load()
+        except Exception as error:
+            raise UnknownDriver(f"{found.value} of driver {name!r}: {error}") from error
         return factory
-    raise UnknownDriver(name)
+    names = ", ".join(sorted({*_BUILT_IN, *installed.names}))
+    raise UnknownDriver(f"{name!r} is not installed here; there are {names}")

@@ -67,4 +67,4 @@ class Driver(Protocol):
 
 
 DriverFactory: TypeAlias = Callable[[Mapping[str, object]], Driver]
-"""Makes a driver from a product's `driver_options`; raises ValueError where they are wrong."""
+"""Makes a driver from a product's `driver_options`; raises what it likes where they are wrong."""

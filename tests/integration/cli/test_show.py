@@ -5,6 +5,10 @@ from typing import Any
 
 import pytest
 
+from services.cli.lookups import FINDERS
+from services.cli.pages import Page
+from shared.database import Connection
+from shared.periods import BillingMonth
 from tests.program import Cloudtill, program
 
 
@@ -263,3 +267,20 @@ def test_a_hold_is_shown_with_what_was_decided_on_it(cloudtill: Cloudtill) -> No
     assert (held["hold_id"], held["amount"]) == ("nodes", hold["asked"])
     (invoice,) = shown["invoices"]
     assert invoice["status"] == "paid"
+
+
+async def test_an_order_shows_what_of_it_is_put_off(played: Connection) -> None:
+    page = Page(20, None, BillingMonth.parse("2026-10"))
+    await played.execute("""
+        insert into provisioning.outbox (exchange, routing_key, message_id, type, correlation_id,
+                                         attempt, must_arrive, body, due_at)
+        values ('cloudtill.own', 'provisioning', 'm-1', 'payment.confirmed', 'ord-two', 3, true,
+                '', '2026-11-01 00:00Z'),
+               ('cloudtill', 'payment.confirmed', 'm-2', 'payment.confirmed', 'ord-two', 0, true,
+                '', '2026-11-01 00:00Z')
+    """)
+    shown = await FINDERS["order"](played, "ord-two", page)
+    assert shown
+    (put_off,) = shown.lists["put off"]
+    assert (put_off["service"], put_off["type"]) == ("provisioning", "payment.confirmed")
+    assert (put_off["message_id"], put_off["attempt"]) == ("m-1", 3)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from shared.messages import MESSAGE_TYPES
 from tests.program import Cloudtill, program
 
 NOBODY_LISTENS = "127.0.0.1:1"
@@ -30,6 +31,7 @@ def cloudtill(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
         ("show", "order", "ord-web", "--period", "2026-10"),
         ("show", "usage", "chi", "--period", "2026-13"),
         ("nonsense",),
+        ("message", "nonsense"),
         ("audit", "--settle", "soon"),
         ("dead", "show", "billing"),
         ("dead", "show", "nobody:1"),
@@ -85,6 +87,35 @@ def test_what_is_no_message_is_not_published(
     assert what_is_wrong in answer.complaint
 
 
+def test_a_message_is_shown_with_who_says_it_who_handles_it_and_its_fields(
+    cloudtill: Cloudtill,
+) -> None:
+    shown = cloudtill("message", "wallet.held", "--json").json
+    assert shown["said_by"] == "wallet"
+    assert shown["model"] == "shared.messages.wallet:WalletHeld"
+    assert {one["service"] for one in shown["handled_by"]} == {"billing", "invoicing", "portal"}
+    assert {
+        "service": "billing",
+        "function": "services.billing.handlers.holds:answered",
+    } in shown["handled_by"]
+    placed = {
+        one["field"]: one for one in cloudtill("message", "order.placed", "--json").json["fields"]
+    }
+    assert placed["items"]["needed"]
+    assert placed["items"]["what"].startswith("list of {item_id, product?, ")
+    assert not placed["payment_method"]["needed"]
+    assert "services.billing.handlers.holds:answered" in cloudtill("message", "wallet.held").out
+
+
+@pytest.mark.parametrize("type_", sorted(MESSAGE_TYPES))
+def test_every_message_can_be_shown(cloudtill: Cloudtill, type_: str) -> None:
+    fields = cloudtill("message", type_, "--json").json["fields"]
+    assert {one["field"] for one in fields} == {
+        field.alias or name for name, field in MESSAGE_TYPES[type_].model_fields.items()
+    }
+    assert not [one for one in fields if "anything" in one["what"]]
+
+
 @pytest.mark.parametrize(
     "command",
     [("show", "order", "ord-1"), ("audit",), ("dead", "list"), ("migrate",)],
@@ -132,6 +163,7 @@ def test_every_command_helps(cloudtill: Cloudtill) -> None:
         ("publish",),
         ("tick",),
         ("show",),
+        ("message",),
         ("dead",),
         ("dead", "list"),
         ("dead", "show"),

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from services.gateways import adapters
 from services.gateways.adapters import ForgedCallback, UnknownGateway, gateway_of
@@ -98,7 +99,9 @@ def test_keys_show_nowhere() -> None:
 def test_a_gateway_without_its_settings_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("APP_ID", "KEY1", "KEY2"):
         monkeypatch.delenv(f"CLOUDTILL_ZALOPAY_{name}", raising=False)
-    assert "zalopay" not in adapters.gateways()
+    with capture_logs() as logged:
+        assert "zalopay" not in adapters.gateways()
+    assert [one["settings"] for one in logged] == [["app_id", "key1", "key2"]]
     monkeypatch.setenv("CLOUDTILL_ZALOPAY_APP_ID", "7")
     monkeypatch.setenv("CLOUDTILL_ZALOPAY_KEY1", "a key that is long enough")
     monkeypatch.setenv("CLOUDTILL_ZALOPAY_KEY2", "")

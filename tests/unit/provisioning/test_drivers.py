@@ -2,8 +2,9 @@
 
 import sys
 import tomllib
+from collections.abc import Mapping
 from datetime import timedelta
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -101,22 +102,48 @@ def test_options_that_a_driver_cannot_work_with_are_refused(
         driver_of(name, options)
 
 
-def test_a_driver_that_is_not_installed_is_unknown() -> None:
-    with pytest.raises(UnknownDriver):
+def test_a_driver_that_is_not_installed_is_unknown_and_those_that_are_are_named() -> None:
+    with pytest.raises(UnknownDriver, match=r"'nobody' is not installed.*message, simulated"):
         driver_of("nobody", {})
 
 
-def test_a_product_team_plugs_in_its_own_driver(monkeypatch: pytest.MonkeyPatch) -> None:
-    class OwnDriver:
-        def ask(self, request: Request) -> Failed:
-            return Failed("closed", request.asked_at)
+class OwnDriver:
+    """A product team's, which looks its options up."""
 
+    def __init__(self, options: Mapping[str, object]) -> None:
+        self._reason = str(options["reason"])
+
+    def ask(self, request: Request) -> Failed:
+        return Failed(self._reason, request.asked_at)
+
+
+@pytest.fixture
+def _a_teams_own(monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType("a_team")
-    monkeypatch.setattr(module, "make", lambda _options: OwnDriver(), raising=False)
+    monkeypatch.setattr(module, "make", OwnDriver, raising=False)
     monkeypatch.setitem(sys.modules, "a_team", module)
-    found = EntryPoint(name="a-team", value="a_team:make", group=drivers.ENTRY_POINTS)
-    monkeypatch.setattr(drivers, "entry_points", lambda **_: [found])
-    assert driver_of("a-team", {}).ask(_request()) == Failed("closed", NOON)
+    found = [
+        EntryPoint(name=name, value=value, group=drivers.ENTRY_POINTS)
+        for name, value in (("a-team", "a_team:make"), ("misspelt", "a_team:mak"))
+    ]
+    monkeypatch.setattr(drivers, "entry_points", lambda **_: EntryPoints(found))
+
+
+@pytest.mark.usefixtures("_a_teams_own")
+def test_a_product_team_plugs_in_its_own_driver() -> None:
+    assert driver_of("a-team", {"reason": "closed"}).ask(_request()) == Failed("closed", NOON)
+
+
+@pytest.mark.usefixtures("_a_teams_own")
+def test_an_option_that_a_driver_looks_up_and_does_not_find_is_named() -> None:
+    with pytest.raises(BadDriverOptions, match="KeyError: 'reason'"):
+        driver_of("a-team", {})
+
+
+@pytest.mark.usefixtures("_a_teams_own")
+def test_a_driver_that_cannot_be_imported_is_unknown() -> None:
+    with pytest.raises(UnknownDriver, match="a_team:mak of driver 'misspelt'"):
+        driver_of("misspelt", {})
 
 
 def test_the_built_in_drivers_are_registered_like_those_of_others() -> None:
