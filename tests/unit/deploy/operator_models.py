@@ -1,9 +1,10 @@
 """What the examples may say to the operators of Postgres and RabbitMQ.
 
-No package has these kinds as models, so the fields that are used here are written down by hand, as
-CloudNativePG (`api/v1/cluster_types.go`) and the RabbitMQ Cluster Operator
-(`api/v1beta1/rabbitmqcluster_types.go`) have them. A field that the examples gain is to be looked
-up there and added here.
+No package has these kinds as models, so the fields that are used here are written down by hand.
+Name, type and permitted values of each were compared with CloudNativePG 1.28
+(`api/v1/cluster_types.go`, from which its CRD is made) and the RabbitMQ Cluster Operator 2
+(`api/v1beta1/rabbitmqcluster_types.go`). A field that the examples gain is to be looked up there
+and added here.
 """
 # ruff: noqa: N815
 
@@ -23,11 +24,15 @@ class Storage:
 
 @dataclass
 class Synchronous:
-    """How many standbys a commit waits for."""
+    """How many standbys a commit waits for, and whether one may be promoted that may lack it.
+
+    `failoverQuorum` is there since 1.28; 1.27 had an annotation.
+    """
 
     method: Literal["any", "first"]
     number: int
     dataDurability: Literal["required", "preferred"]
+    failoverQuorum: bool
 
 
 @dataclass
