@@ -1,7 +1,7 @@
 """What `cloudtill show` looks up: accounts, orders, resources, payments, wallets, invoices, use and
 runs, each from the services that own a part of it."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -14,7 +14,7 @@ from services.provisioning import store as provisioning
 from services.registry import SERVICES
 from services.wallet import store as wallet
 from shared import outbox
-from shared.database import Connection
+from shared.database import Connection, Row
 
 EXPLANATIONS: Final = "explanations"
 """The list of how an invoice's lines are derived."""
@@ -124,22 +124,24 @@ async def _payment(db: Connection, payment_id: str, _page: Page) -> Shown | None
     return None if payment is None else Shown(payment)
 
 
-async def _payments(db: Connection, account_id: str, page: Page) -> Shown | None:
-    async with schema(db, "billing"):
-        payments = await billing.payments.show_payments(
-            db, account_id, before=page.before(), limit=page.one_more
-        )
-    rows, following = page.cut(payments, token_of("paid_at", "payment_id"))
-    return Shown(None, {"payments": rows}, following)
+def _history(
+    title: str, service: str, show: Callable[..., Awaitable[Sequence[Row]]], at: str, id_: str
+) -> Finder:
+    """Pages of what an account has of one kind, the latest first.
 
+    Args:
+        show: the rows of an account before a place in that order.
+        at: which of its columns is the time that it is ordered by.
+        id_: which orders what is of the same time.
+    """
 
-async def _orders(db: Connection, account_id: str, page: Page) -> Shown | None:
-    async with schema(db, "billing"):
-        orders = await billing.orders.show_orders(
-            db, account_id, before=page.before(), limit=page.one_more
-        )
-    rows, following = page.cut(orders, token_of("placed_at", "order_id"))
-    return Shown(None, {"orders": rows}, following)
+    async def find(db: Connection, account_id: str, page: Page) -> Shown | None:
+        async with schema(db, service):
+            found = await show(db, account_id=account_id, before=page.before(), limit=page.one_more)
+        rows, following = page.cut(found, token_of(at, id_))
+        return Shown(None, {title: rows}, following)
+
+    return find
 
 
 async def _resources(db: Connection, account_id: str, page: Page) -> Shown | None:
@@ -201,15 +203,6 @@ async def explained(db: Connection, invoice_id: str, page: Page) -> Shown | None
     return Shown(shown.row, {**shown.lists, EXPLANATIONS: explanations})
 
 
-async def _invoices(db: Connection, account_id: str, page: Page) -> Shown | None:
-    async with schema(db, "invoicing"):
-        invoices = await invoicing.show_invoices(
-            db, account_id=account_id, before=page.before(), limit=page.one_more
-        )
-    rows, following = page.cut(invoices, token_of("issued_at", "invoice_id"))
-    return Shown(None, {"invoices": rows}, following)
-
-
 async def _usage(db: Connection, account_id: str, page: Page) -> Shown | None:
     """What an account used in a billing month, whether it is invoiced already or not."""
     zone = ZoneInfo(settings().billing_time_zone)
@@ -249,8 +242,12 @@ FINDERS: Final[Mapping[str, Finder]] = {
     "usage": _usage,
     "run": _run,
     "resources": _resources,
-    "orders": _orders,
-    "payments": _payments,
-    "invoices": _invoices,
+    "orders": _history("orders", "billing", billing.orders.show_orders, "placed_at", "order_id"),
+    "payments": _history(
+        "payments", "billing", billing.payments.show_payments, "paid_at", "payment_id"
+    ),
+    "invoices": _history(
+        "invoices", "invoicing", invoicing.show_invoices, "issued_at", "invoice_id"
+    ),
 }
 """What can be shown, and how it is found."""
