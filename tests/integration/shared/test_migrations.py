@@ -64,6 +64,36 @@ async def test_a_migration_that_fails_leaves_nothing_behind_and_may_be_mended(
     assert await migrate(db, "wallet", [FIRST, SECOND]) == [SECOND.name]
 
 
+async def test_a_key_that_was_made_ready_beside_the_workers_is_what_the_migration_takes(
+    db: Connection,
+) -> None:
+    """The way of CONTRIBUTING for a large table: what takes long is done before, outside of it."""
+    await migrate(db, "wallet", [FIRST])
+    await db.execute("insert into wallet.one select generate_series(1, 10)")
+    by_account = Migration(
+        "0002_by_account.sql",
+        "alter table one add column account_id text; create function fill_account() returns trigger"
+        " language plpgsql as 'begin new.account_id := new.id; return new; end';"
+        "create trigger one_of_earlier_release before insert on one"
+        " for each row when (new.account_id is null) execute function fill_account();",
+    )
+    key = "create unique index {}if not exists one_by_account on one (account_id, id);"
+    led = Migration(
+        "0003_led_by_account.sql",
+        key.format("")
+        + "alter table one drop constraint one_pkey, add primary key using index one_by_account;",
+    )
+    await migrate(db, "wallet", [FIRST, by_account])
+    await db.execute("set search_path to wallet")
+    await db.execute("update one set account_id = id where account_id is null")
+    await db.execute(key.format("concurrently "))
+    made = await db.fetchval("select 'one_by_account'::regclass::oid")
+    assert await migrate(db, "wallet", [FIRST, by_account, led]) == [led.name]
+    assert await db.fetchval("select 'one_by_account'::regclass::oid") == made
+    await db.execute("set role cloudtill_wallet; insert into one (id) values (11)")
+    assert await db.fetchval("select account_id from one where id = 11") == "11"
+
+
 async def test_two_at_once_apply_each_migration_once(empty_url: str) -> None:
     async def one() -> list[str]:
         db = await connect(empty_url)
