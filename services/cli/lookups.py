@@ -1,7 +1,7 @@
 """What `cloudtill show` looks up: accounts, orders, resources, payments, wallets, invoices, use and
 runs, each from the services that own a part of it."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -14,7 +14,7 @@ from services.provisioning import store as provisioning
 from services.registry import SERVICES
 from services.wallet import store as wallet
 from shared import outbox
-from shared.database import Connection, Row
+from shared.database import Connection
 
 EXPLANATIONS: Final = "explanations"
 """The list of how an invoice's lines are derived."""
@@ -125,7 +125,7 @@ async def _payment(db: Connection, payment_id: str, _page: Page) -> Shown | None
 
 
 def _history(
-    title: str, service: str, show: Callable[..., Awaitable[Sequence[Row]]], at: str, id_: str
+    title: str, service: str, show: Callable[..., Awaitable[Rows]], at: str, id_: str
 ) -> Finder:
     """Pages of what an account has of one kind, the latest first.
 
