@@ -20,7 +20,7 @@ from services.portal.documents.values import (
     Party,
     PaymentLine,
 )
-from services.portal.store import accounts
+from services.portal.store import papers
 from shared.database import Connection, Row
 from shared.messages.upstream import BillingDetails
 
@@ -76,8 +76,8 @@ async def _find_invoice(invoice_id: str) -> InvoiceDocument | None:
             account = await billing.accounts.show_account(db, invoice["account_id"])
             before = await _paid_before(db, invoice)
         async with schema(db, "portal"):
-            details = await accounts.find_billing_details(
-                db, invoice["account_id"], invoice["issued_at"]
+            details = await papers.find_details_of(
+                db, invoice["account_id"], invoice["invoice_id"], invoice["issued_at"]
             )
     kind: _Kind = invoice["kind"]
     return InvoiceDocument(
@@ -121,8 +121,10 @@ async def _paid_before(db: Connection, invoice: Mapping[str, Any]) -> tuple[Paym
         return ()
     payment_id = invoice["payment_id"]
     payment = await billing.payments.show_payment(db, payment_id) if payment_id else None
-    method = payment["method"] if payment else "credit"
-    return (PaymentLine(payment_id or "", invoice["issued_at"], method, invoice["gross"]),)
+    if payment is None:
+        return (PaymentLine("", invoice["issued_at"], "order", invoice["gross"]),)
+    at = payment["concluded_at"] or invoice["issued_at"]
+    return (PaymentLine(payment["payment_id"], at, payment["method"], invoice["gross"]),)
 
 
 def _buyer(account_id: str, account: Row | None, details: BillingDetails | None) -> Party:

@@ -42,6 +42,8 @@ CONCLUDED: frozenset[OrderState] = frozenset(
     ("done", "partly_done", "failed", "rejected", "cancelled")
 )
 """States of an order to which nothing more happens."""
+PaidBy = PaymentMethod | Literal["transfer", "recorded"]
+"""How something was paid: what users choose from, and what Support saw on the bank's statement."""
 PaymentState = Literal["open", "paid", "failed"]
 DeliveryState = Literal["waiting", "delivered", "failed"]
 
@@ -188,7 +190,7 @@ class PaymentShown(Model):
     order_id: Id | None
     invoice_id: Id | None
     top_up: bool
-    method: PaymentMethod | None
+    method: PaidBy | None
     amount: int | None
     currency: CurrencyCode | None
     gateway: Id | None
@@ -225,9 +227,10 @@ class InvoiceSummary(Model):
 
 
 class InvoicePaymentShown(Model):
-    """What was paid of an invoice after it was issued, and what was left then."""
+    """What was paid of an invoice, and what was left then."""
 
     payment_id: Id
+    method: PaidBy
     amount: int
     outstanding: int
     at: Time

@@ -37,7 +37,7 @@ from services.portal.api.models import (
     shown,
 )
 from services.portal.api.problems import not_there
-from services.portal.store import accounts, listings, notifications, resources, wallets
+from services.portal.store import accounts, invoices, listings, notifications, resources, wallets
 from shared.database import Connection, Row
 from shared.messages.model import Model
 
@@ -251,13 +251,13 @@ async def get_invoice(call: Call) -> InvoiceShown:
         row = await listings.find_row(db, "find_invoice", account_id, invoice_id)
         if row is None:
             raise not_there("invoice")
-        payments = await listings.list_rows(db, "find_invoice_payments", account_id, invoice_id)
+        payments = await invoices.find_payments_of(db, account_id, invoice_id)
         notes = await listings.list_rows(db, "find_credit_notes", account_id, invoice_id)
     return shown(
         InvoiceShown,
         row,
         lines=json.loads(row["lines"]),
-        payments=[shown(InvoicePaymentShown, one) for one in payments],
+        payments=[shown(InvoicePaymentShown, one) for one in payments if one["payment_id"]],
         credit_notes=[shown(CreditNoteShown, one) for one in notes],
     )
 

@@ -183,7 +183,7 @@ def _payments(invoice: InvoiceDocument, language: Language) -> Page:
     rows = [
         (
             [
-                one.payment_id,
+                one.payment_id or "-",
                 moment(one.at, invoice.zone, language),
                 named("method", one.method, language),
                 money(one.amount, invoice.currency, language),

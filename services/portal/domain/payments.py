@@ -1,13 +1,17 @@
 """What messages tell of payments: of orders, of invoices, and top-ups through a gateway."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from services.portal.domain.facts import Fact
+from shared.ids import derived_id
 from shared.messages import Message
 from shared.messages.billing import PaymentConfirmed, PaymentFailed, PaymentRequested
 from shared.messages.gateways import PaymentLinkReady, TopUpFailed
-from shared.messages.upstream import TopUpReceived, TopUpRequested
+from shared.messages.upstream import InvoicePaymentRecorded, TopUpReceived, TopUpRequested
+
+TRANSFER: Final = "transfer"
+"""The gateway of money that somebody saw on the bank's statement."""
 
 
 def of_payment(message: Message) -> Iterator[Fact]:
@@ -43,7 +47,7 @@ def of_payment(message: Message) -> Iterator[Fact]:
             }
         case TopUpReceived():
             told = {
-                "method": "gateway",
+                "method": "transfer" if message.gateway == TRANSFER else "gateway",
                 "gateway": message.gateway,
                 "amount": message.amount,
                 "confirmed_at": message.time,
@@ -58,6 +62,13 @@ def of_payment(message: Message) -> Iterator[Fact]:
                 "reason": message.reason[:64],
                 "top_up": True,
             }
+        case InvoicePaymentRecorded():
+            told = {
+                "method": "recorded",
+                "invoice_id": message.invoice_id,
+                "amount": message.amount,
+                "confirmed_at": message.time,
+            }
         case _:
             return
     match message:
@@ -65,6 +76,8 @@ def of_payment(message: Message) -> Iterator[Fact]:
             payment_id = message.requested_as or message.top_up_id
         case TopUpRequested() | TopUpFailed():
             payment_id = message.top_up_id
+        case InvoicePaymentRecorded():
+            payment_id = recorded_id(message.invoice_id, message.reference)
         case _:
             payment_id = message.payment_id
     key = {"account_id": message.account_id, "payment_id": payment_id}
@@ -73,3 +86,8 @@ def of_payment(message: Message) -> Iterator[Fact]:
 
 def _of(message: PaymentRequested | PaymentConfirmed | PaymentFailed) -> dict[str, Any]:
     return {"order_id": message.order_id, "invoice_id": message.invoice_id}
+
+
+def recorded_id(invoice_id: str, reference: str) -> str:
+    """The payment's id, as invoicing has it, that Sales recorded for an invoice."""
+    return derived_id("recorded", invoice_id, reference)

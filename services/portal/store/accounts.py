@@ -65,7 +65,7 @@ async def find_accounts(db: Connection, account_ids: Collection[str]) -> list[Ac
 async def find_billing_details(
     db: Connection, account_id: str, at: datetime
 ) -> BillingDetails | None:
-    """Whom documents of a time are made out to; None where nothing was ever told."""
+    """Whom documents of a time are made out to; None where nothing was told by then."""
     row = await db.fetchrow(sql.find_billing_details, account_id, at)
     return BillingDetails.model_validate(dict(row)) if row else None
 

@@ -15,9 +15,8 @@ order by lower(name), account_id
 limit $2;
 
 -- name: find_billing_details
--- Whom documents of a time are made out to; what was issued before anything was told, to whom was
--- told first.
+-- Whom documents of a time are made out to.
 select legal_name, address, country, tax_code from billing_details
-where account_id = $1
-order by at <= $2 desc, case when at <= $2 then at end desc, at, event_id desc
+where account_id = $1 and at <= $2
+order by at desc, event_id desc
 limit 1;

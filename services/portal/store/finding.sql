@@ -59,7 +59,7 @@ limit $2;
 
 -- name: find_latest_payments
 -- What an account paid lately.
-select payment_id, order_id, invoice_id, method, amount, currency, state, reason, at
+select payment_id, order_id, invoice_id, method, gateway, amount, currency, state, reason, at
 from payment_state where account_id = $1
 order by at desc nulls last, payment_id desc
 limit $2;

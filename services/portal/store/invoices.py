@@ -63,7 +63,7 @@ async def find_chosen(db: Connection, account_id: str, invoice_ids: Collection[s
 
 
 async def find_payments_of(db: Connection, account_id: str, invoice_id: str) -> list[Row]:
-    """What was paid of an invoice, in its order."""
+    """What was paid of an invoice, oldest first. `payment_id` is None where it is not known yet."""
     return await db.fetch(sql.find_payments_of, account_id, invoice_id)
 
 

@@ -30,11 +30,24 @@ where account_id = $1 and invoice_id = any($2::text[]) and outstanding > 0
 order by issued_at, gross, invoice_id;
 
 -- name: find_payments_of
--- What was paid of an invoice.
-select i.payment_id, i.amount, i.outstanding, i.at, p.method
-from invoice_payment i left join payment p using (account_id, payment_id)
-where i.account_id = $1 and i.invoice_id = $2
-order by i.at, i.outstanding desc;
+-- What was paid of an invoice, oldest first. One that was issued as paid has its share of its order's
+-- payment (domain 2.4), be it that nothing was heard of that yet; what billing did not take itself,
+-- Sales recorded.
+select p.payment_id, coalesce(p.confirmed_at, i.issued_at) as at, coalesce(p.method, 'order') as method,
+       i.gross as amount, 0::bigint as outstanding
+from invoice i
+left join lateral (
+    select payment_id, method, confirmed_at from payment
+    where account_id = $1 and order_id = i.order_id and confirmed_at is not null
+    order by confirmed_at, payment_id limit 1
+) p on true
+where i.account_id = $1 and i.invoice_id = $2 and i.paid_at_once and i.gross > 0
+union all
+select f.payment_id, f.at, coalesce(p.method, 'recorded'), f.amount, f.outstanding
+from invoice_payment f
+left join payment p on p.account_id = f.account_id and p.payment_id = f.payment_id
+where f.account_id = $1 and f.invoice_id = $2
+order by at, outstanding desc, payment_id;
 
 -- name: find_credit_notes_of
 -- What corrects an invoice.

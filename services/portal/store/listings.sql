@@ -84,12 +84,6 @@ limit $9;
 -- An invoice with what is left of it.
 select * from invoice_state where account_id = $1 and invoice_id = $2;
 
--- name: find_invoice_payments
--- What was paid of an invoice.
-select payment_id, amount, outstanding, at from invoice_payment
-where account_id = $1 and invoice_id = $2
-order by at, outstanding desc, payment_id;
-
 -- name: find_credit_notes
 -- What corrects an invoice.
 select credit_note_id, number, amount, net, vat, given_back, reason, at from credit_note

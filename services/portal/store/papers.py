@@ -18,10 +18,11 @@ from services.portal.documents.values import (
     StatementInvoice,
     StatementPayment,
 )
-from services.portal.store import accounts
+from services.portal.store import accounts, invoices
 from services.portal.store.accounts import Account
 from shared.database import Connection
 from shared.messages.items import InvoiceLine
+from shared.messages.upstream import BillingDetails
 from shared.periods import BillingMonth
 from shared.sql import Statements
 
@@ -35,7 +36,7 @@ async def find_invoice(
     invoice = await db.fetchrow(sql.find_invoice, account.account_id, invoice_id)
     if invoice is None:
         return None
-    payments = await db.fetch(sql.find_invoice_payments, account.account_id, invoice_id)
+    payments = await invoices.find_payments_of(db, account.account_id, invoice_id)
     notes = await db.fetch(sql.find_credit_notes, account.account_id, invoice_id)
     return InvoiceDocument(
         invoice_id=invoice["invoice_id"],
@@ -50,14 +51,17 @@ async def find_invoice(
         resource=invoice["resource"] or "",
         order_id=invoice["order_id"],
         seller=seller,
-        buyer=await find_buyer(db, account, invoice["issued_at"]),
+        buyer=_buyer(
+            account,
+            await find_details_of(db, account.account_id, invoice_id, invoice["issued_at"]),
+        ),
         lines=_lines(invoice["lines"]),
         discount=invoice["discount"],
         net=invoice["net"],
         vat=invoice["vat"],
         gross=invoice["gross"],
         payments=tuple(
-            PaymentLine(one["payment_id"], one["at"], one["method"], one["amount"])
+            PaymentLine(one["payment_id"] or "", one["at"], one["method"], one["amount"])
             for one in payments
         ),
         credits=tuple(CreditLine(one["number"], one["at"], one["amount"]) for one in notes),
@@ -68,10 +72,12 @@ async def find_invoice(
 async def find_credit_note(
     db: Connection, account: Account, credit_note_id: str, seller: Party, zone: ZoneInfo
 ) -> CreditNoteDocument | None:
-    """A credit note of an account, if there is such a one."""
+    """A credit note of an account, if there is such a one; made out to whom its invoice is."""
     note = await db.fetchrow(sql.find_credit_note, account.account_id, credit_note_id)
     if note is None:
         return None
+    of_invoice = (note["invoice_id"], note["invoice_issued_at"])
+    details = await find_details_of(db, account.account_id, *of_invoice)
     rates = [line.vat_rate for line in _lines(note["lines"])]
     return CreditNoteDocument(
         number=note["number"],
@@ -81,7 +87,7 @@ async def find_credit_note(
         at=note["at"],
         reason=note["reason"],
         seller=seller,
-        buyer=await find_buyer(db, account, note["at"]),
+        buyer=_buyer(account, details),
         net=note["net"],
         vat=note["vat"],
         amount=note["amount"],
@@ -105,7 +111,7 @@ async def get_statement(
         DoesNotAddUp: if something that belongs to it was not heard of yet.
     """
     stretch = (account.account_id, month.start(zone), made_at)
-    invoices = await db.fetch(sql.find_invoices_of_month, *stretch)
+    issued = await db.fetch(sql.find_invoices_of_month, *stretch)
     payments = await db.fetch(sql.find_payments_of_month, *stretch)
     movements = await db.fetch(sql.find_movements_of_month, *stretch)
     before = await db.fetchval(sql.find_balance_before, account.account_id, month.start(zone))
@@ -114,7 +120,7 @@ async def get_statement(
         made_at=made_at,
         currency=account.currency,
         seller=seller,
-        buyer=await find_buyer(db, account, made_at),
+        buyer=_buyer(account, await accounts.find_billing_details(db, account.account_id, made_at)),
         invoices=tuple(
             StatementInvoice(
                 number=one["number"],
@@ -126,7 +132,7 @@ async def get_statement(
                 paid=one["paid"],
                 credited=one["credited"],
             )
-            for one in invoices
+            for one in issued
         ),
         payments=tuple(
             StatementPayment(
@@ -143,9 +149,19 @@ async def get_statement(
     )
 
 
-async def find_buyer(db: Connection, account: Account, at: datetime) -> Party:
-    """Whom a document of a time is made out to: what is told later changes none of before."""
-    details = await accounts.find_billing_details(db, account.account_id, at)
+async def find_details_of(
+    db: Connection, account_id: str, invoice_id: str, issued_at: datetime
+) -> BillingDetails | None:
+    """Whom an invoice is made out to: what was known when it came. What is told later, be it of a
+    time before, changes nothing that was issued."""
+    kept = await db.fetchval(sql.find_made_out_to, account_id, invoice_id)
+    if kept is None:
+        return await accounts.find_billing_details(db, account_id, issued_at)
+    told = json.loads(kept)
+    return BillingDetails.model_validate(told) if told else None
+
+
+def _buyer(account: Account, details: BillingDetails | None) -> Party:
     if details is None:
         return Party(name=account.name, email=account.email, account_id=account.account_id)
     return Party(

@@ -1,33 +1,13 @@
+-- name: find_made_out_to
+-- Whom an invoice is made out to.
+select made_out_to from invoice where account_id = $1 and invoice_id = $2;
+
 -- name: find_invoice
 -- An invoice as it was issued, with what its resource is called.
 select i.*, r.name as resource
 from invoice i
 left join resource r on r.account_id = i.account_id and r.resource_id = i.resource_id
 where i.account_id = $1 and i.invoice_id = $2;
-
--- name: find_invoice_payments
--- What was paid of an invoice, oldest first. One that was paid when it was issued was paid by its
--- order's payment; what billing did not take itself, Sales recorded.
-select '' as payment_id, i.issued_at as at, 'credit' as method, i.gross as amount
-from invoice i
-where i.account_id = $1 and i.invoice_id = $2 and i.paid_at_once and i.gross > 0
-  and not exists (select from payment p where p.account_id = $1 and p.order_id = i.order_id
-                  and p.confirmed_at is not null)
-union all
-select p.payment_id, i.issued_at, coalesce(p.method, 'credit'), i.gross
-from invoice i
-cross join lateral (
-    select p.payment_id, p.method from payment p
-    where p.account_id = $1 and p.order_id = i.order_id and p.confirmed_at is not null
-    order by p.confirmed_at, p.payment_id limit 1
-) p
-where i.account_id = $1 and i.invoice_id = $2 and i.paid_at_once and i.gross > 0
-union all
-select f.payment_id, f.at, coalesce(p.method, 'recorded'), f.amount
-from invoice_payment f
-left join payment p on p.account_id = f.account_id and p.payment_id = f.payment_id
-where f.account_id = $1 and f.invoice_id = $2
-order by at, payment_id;
 
 -- name: find_credit_notes
 -- What corrects an invoice, oldest first.

@@ -202,12 +202,19 @@ from jsonb_to_recordset($1::jsonb) as t (
 on conflict do nothing;
 
 -- name: save_invoices
--- Invoices as they were issued.
+-- Invoices as they were issued, made out to whom was told by now.
 insert into invoice (account_id, invoice_id, number, resource_id, order_id, kind, period,
                      period_from, period_to, lines, discount, net, vat, gross, currency,
-                     paid_at_once, issued_at, due_at)
+                     paid_at_once, issued_at, due_at, made_out_to)
 select account_id, invoice_id, number, resource_id, order_id, kind, period, period_from, period_to,
-       lines, discount, net, vat, gross, currency, paid_at_once, issued_at, due_at
+       lines, discount, net, vat, gross, currency, paid_at_once, issued_at, due_at,
+       coalesce((
+           select to_jsonb(d) from (
+               select legal_name, address, country, tax_code from billing_details b
+               where b.account_id = t.account_id and b.at <= t.issued_at
+               order by b.at desc, b.event_id desc limit 1
+           ) d
+       ), '{}')
 from jsonb_to_recordset($1::jsonb) as t (
     account_id text, invoice_id text, number text, resource_id text, order_id text, kind text,
     period text, period_from timestamptz, period_to timestamptz, lines jsonb, discount bigint,

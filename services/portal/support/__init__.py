@@ -7,12 +7,13 @@ Support's alone (domain 10); dead letters and runs are for both.
 
 from starlette.routing import BaseRoute
 
-from services.portal.support import accounts, acting, acts, letters, runs, timeline
+from services.portal.support import accounts, acting, acts, invoices, letters, runs, timeline
 
 ROUTES: list[BaseRoute] = [
     *accounts.ROUTES,
     *timeline.ROUTES,
     *acting.ROUTES,
+    *invoices.ROUTES,
     *acts.ROUTES,
     *letters.ROUTES,
     *runs.ROUTES,

@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from services.portal.customer.details import details_in
+from services.portal.domain.payments import TRANSFER, recorded_id
 from services.portal.store import accounts, finding
 from services.portal.support.desk import STAFF, about_account, act, acted_before, why
 from services.portal.web.forms import form_key
@@ -28,9 +29,6 @@ from shared.messages.upstream import (
     TopUpReceived,
 )
 from shared.money import currency
-
-_GATEWAY: Final = "transfer"
-"""How money is known that somebody saw on the bank's statement."""
 
 
 class Wrong(Exception):
@@ -74,7 +72,7 @@ async def _transfer(visit: Visit) -> Message:
         top_up_id=top_up_id,
         account_id=visit.mine.account_id,
         amount=_amount(visit),
-        gateway=_GATEWAY,
+        gateway=TRANSFER,
         gateway_reference=reference,
     )
 
@@ -101,7 +99,7 @@ async def _record_payment(visit: Visit) -> Message:
     reference = visit.text("reference")
     async with visit.reading() as db:
         await _check_invoice(visit)
-        payment_id = derived_id("recorded", invoice_id, reference)
+        payment_id = recorded_id(invoice_id, reference)
         if await finding.find_recorded_payment(db, account_id, payment_id):
             raise Wrong("reference", "known", account=account_id)
     return InvoicePaymentRecorded(

@@ -1,6 +1,5 @@
 """Whom documents are made out to: told by the account or Support, and kept by what was issued."""
 
-import itertools
 from datetime import timedelta
 
 import asyncpg
@@ -101,15 +100,38 @@ async def test_an_invoice_keeps_what_it_was_issued_with_whatever_is_heard_when(
     assert first == again
 
 
-async def test_of_two_that_were_told_at_once_each_order_gives_the_same(office: Office) -> None:
-    both = (changed("ONE", days=-1), changed("TWO", days=-1))
+async def test_what_is_told_late_changes_no_invoice_and_no_credit_note_that_is_issued(
+    office: Office,
+) -> None:
+    await office.hear(*story.whole_life(), changed("KNOWN", days=-3))
+    browser = await office.customer(ACCOUNT)
+    papers = ("invoices/invoice-ord-1", "invoices/invoice-month", "credit-notes/note-1")
+    paths = [f"{_ROOT}/{paper}.{kind}" for paper in papers for kind in ("pdf", "xml")]
+    before = [(await browser.client.get(path)).content for path in paths]
+    await office.hear(changed("LATE", days=-1), *story.whole_life())
+    assert [(await browser.client.get(path)).content for path in paths] == before
+    await office.hear(*story.bought("ord-3", "vm-3"))
+    assert await tax_code_of(office, "invoice-ord-3") == "LATE"
+
+
+async def test_an_invoice_of_before_anything_was_told_stays_without_it(office: Office) -> None:
     await office.hear(*story.whole_life())
-    seen = set()
-    for order in itertools.permutations(both):
-        for message in order:
-            await office.hear(message)
-        seen.add(await tax_code_of(office, "invoice-ord-1"))
-    assert seen == {"TWO"}
+    browser = await office.customer(ACCOUNT)
+    path = f"{_ROOT}/invoices/invoice-ord-1.pdf"
+    before = (await browser.client.get(path)).content
+    await office.hear(changed("FIRST", days=-1), changed("SECOND", days=2))
+    assert (await browser.client.get(path)).content == before
+    assert await tax_code_of(office, "invoice-ord-1") is None
+
+
+async def test_of_two_that_were_told_at_once_each_order_gives_the_same(office: Office) -> None:
+    seen = []
+    for days, order in ((-2, ("ONE", "TWO")), (-1, ("TWO", "ONE"))):
+        for tax_code in order:
+            await office.hear(changed(tax_code, days=days))
+        await office.hear(story.registered(), *story.bought(f"ord{days}", f"vm{days}"))
+        seen.append(await tax_code_of(office, f"invoice-ord{days}"))
+    assert seen == ["TWO", "TWO"]
 
 
 async def test_what_upstream_registers_an_account_with_is_on_its_invoices(office: Office) -> None:
