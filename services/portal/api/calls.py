@@ -118,7 +118,7 @@ class Outcome:
 
 
 Reading: TypeAlias = Callable[[Call], Awaitable[Model | Response]]
-Following: TypeAlias = Callable[[Call], Awaitable[Model | None]]
+Following: TypeAlias = Callable[[Call, Connection], Awaitable[Model | None]]
 """Looks whether what a call did is concluded; None while it is not."""
 Doing: TypeAlias = Callable[[Call, Connection], Awaitable[Outcome]]
 

@@ -1,11 +1,8 @@
 """What programs do, each an act that becomes a message; and what they ask that others know."""
 
-import asyncio
 import json
-import time
 import uuid
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -44,8 +41,6 @@ from shared.messages.upstream import (
     UsageReportRequested,
 )
 
-T = TypeVar("T")
-
 
 async def place_order(call: Call, db: Connection) -> Outcome:
     """Place an order: one action on one or several resources, in one payment.
@@ -58,10 +53,9 @@ async def place_order(call: Call, db: Connection) -> Outcome:
     return _accepted(call, order.order_id, f"/orders/{order.order_id}", rows)
 
 
-async def follow_order(call: Call) -> Model | None:
+async def follow_order(call: Call, db: Connection) -> Model | None:
     """The order that was placed, once it is concluded."""
-    async with call.reading() as db:
-        order = await find_order(db, call.account_id, call.new_id("ord"))
+    order = await find_order(db, call.account_id, call.new_id("ord"))
     return order if order is not None and order.state in CONCLUDED else None
 
 
@@ -101,7 +95,7 @@ async def quote(call: Call) -> QuoteShown:
     async def look(db: Connection) -> Any | None:
         return await listings.find_given(db, call.account_id, question.quote_id)
 
-    given = await _until(call, look)
+    given = await call.portal.until(look, call.portal.settings.quote_wait_s)
     if given is None:
         raise _no_answer()
     return QuoteShown.model_validate_json(given)
@@ -135,7 +129,7 @@ async def ask_for_use(call: Call, period: str) -> Row | None:
         row = await listings.find_row(db, "find_usage_report", call.account_id, period)
         return row if row is not None and row["request_id"] == question.request_id else None
 
-    row = await _until(call, look)
+    row = await call.portal.until(look, call.portal.settings.quote_wait_s)
     if row is None:
         async with call.reading() as db:
             row = await listings.find_row(db, "find_usage_report", call.account_id, period)
@@ -153,17 +147,6 @@ async def _ask(call: Call, question: Message) -> None:
     async with transaction(call.portal.connections) as db:
         rows = await say(db, question, message_id, message_id, call.at)
     await call.portal.publish(rows)
-
-
-async def _until(call: Call, look: Callable[[Connection], Awaitable[T | None]]) -> T | None:
-    """What is looked for, once it is there; None where that takes too long."""
-    until = time.monotonic() + call.portal.settings.quote_wait_s
-    while True:
-        async with call.reading() as db:
-            found = await look(db)
-        if found is not None or time.monotonic() >= until:
-            return found
-        await asyncio.sleep(call.portal.settings.poll_s)
 
 
 async def pay_invoice(call: Call, db: Connection) -> Outcome:
@@ -192,10 +175,9 @@ async def top_up(call: Call, db: Connection) -> Outcome:
     return _accepted(call, top_up_id, f"/payments/{top_up_id}", rows)
 
 
-async def follow_top_up(call: Call) -> Model | None:
+async def follow_top_up(call: Call, db: Connection) -> Model | None:
     """The top-up, once it can be paid, or is decided."""
-    async with call.reading() as db:
-        payment = await find_payment(db, call.account_id, call.new_id("top"))
+    payment = await find_payment(db, call.account_id, call.new_id("top"))
     return payment if payment and (payment.url or payment.state != "open") else None
 
 

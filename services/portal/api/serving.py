@@ -2,8 +2,8 @@
 
 import asyncio
 import re
-import time
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from typing import Final
 
@@ -210,16 +210,12 @@ async def _waited(call: Call, operation: Operation) -> Response | None:
     if wanted is None or operation.follow is None:
         return None
     wait_s = min(int(wanted[1]), _WAIT_AT_MOST_S)
-    until = time.monotonic() + wait_s
-    while True:
-        concluded = await operation.follow(call)
-        if concluded is not None:
-            response = _json(concluded, 200)
-            response.headers["Preference-Applied"] = f"wait={wait_s}"
-            return response
-        if time.monotonic() >= until:
-            return None
-        await asyncio.sleep(call.portal.settings.poll_s)
+    concluded = await call.portal.until(partial(operation.follow, call), wait_s)
+    if concluded is None:
+        return None
+    response = _json(concluded, 200)
+    response.headers["Preference-Applied"] = f"wait={wait_s}"
+    return response
 
 
 def _json(answer: Model, status: int) -> Response:

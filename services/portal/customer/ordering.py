@@ -4,7 +4,6 @@ Prices are billing's. A form asks for a quote each time that it changes, and sho
 beside the button that confirms; an order is priced anew when it is placed.
 """
 
-import asyncio
 import json
 import uuid
 from typing import Any, Final
@@ -21,7 +20,6 @@ from services.portal.web.pages import render
 from services.portal.web.visits import Visit, for_customers, path_of
 from shared.messages.billing import QuoteGiven
 
-_LOOK_S: Final = 0.05
 _QUOTES_A_MINUTE: Final = 240
 _OFFERED: Final = ("resize", "renew", "recover", "delete", "stop_poc")
 
@@ -149,16 +147,10 @@ async def _quoted(visit: Visit, wish: Wish) -> QuoteGiven | None:
         lambda db: acts.say(db, question, quote_id, quote_id, visit.at),
         limit=(f"quote {visit.login.subject}", _QUOTES_A_MINUTE),
     )
-    try:
-        async with asyncio.timeout(visit.portal.settings.quote_wait_s):
-            while True:
-                async with visit.reading() as db:
-                    given = await answers.find_quote(db, visit.mine.account_id, quote_id)
-                if given:
-                    return given
-                await asyncio.sleep(_LOOK_S)
-    except TimeoutError:
-        return None
+    return await visit.portal.until(
+        lambda db: answers.find_quote(db, visit.mine.account_id, quote_id),
+        visit.portal.settings.quote_wait_s,
+    )
 
 
 async def place(visit: Visit) -> Response:

@@ -1,6 +1,5 @@
 """Use that is not invoiced yet, as invoicing derives it; and what the month comes to so far."""
 
-import asyncio
 import uuid
 from datetime import timedelta
 from typing import Final
@@ -13,13 +12,13 @@ from services.portal.store import answers, resources
 from services.portal.web.files import csv_file
 from services.portal.web.pages import render
 from services.portal.web.visits import Visit, for_customers
+from shared.database import Connection
 from shared.messages.invoicing import UsageReportGiven
 from shared.messages.upstream import UsageReportRequested
 from shared.periods import BillingMonth
 
 _FRESH: Final = timedelta(minutes=2)
 """How old an answer may be before invoicing is asked again."""
-_LOOK_S: Final = 0.05
 _ASKED_A_MINUTE: Final = 30
 _MONTHS: Final = 6
 _COLUMNS: Final = (
@@ -64,15 +63,14 @@ async def report_of(visit: Visit, period: str) -> UsageReportGiven | None:
         lambda db: acts.say(db, question, request_id, request_id, visit.at),
         limit=(f"usage {visit.login.subject}", _ASKED_A_MINUTE),
     )
-    latest = None
-    try:
-        async with asyncio.timeout(visit.portal.settings.quote_wait_s):
-            while latest is None or latest.request_id != request_id:
-                async with visit.reading() as db:
-                    latest = await answers.find_usage_report(db, account_id, period)
-                await asyncio.sleep(_LOOK_S)
-    except TimeoutError:
-        return latest
+    latest: UsageReportGiven | None = None
+
+    async def look(db: Connection) -> UsageReportGiven | None:
+        nonlocal latest
+        latest = await answers.find_usage_report(db, account_id, period)
+        return latest if latest and latest.request_id == request_id else None
+
+    await visit.portal.until(look, visit.portal.settings.quote_wait_s)
     return latest
 
 
