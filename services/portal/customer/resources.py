@@ -14,6 +14,7 @@ from services.portal.store import catalogue, events, invoices, orders, resources
 from services.portal.web.files import csv_file
 from services.portal.web.forms import form_key
 from services.portal.web.pages import render
+from services.portal.web.paging import PAGE, paged_by
 from services.portal.web.visits import Visit, for_customers, path_of
 from shared.messages.upstream import ResourceAutoRenewSet
 
@@ -30,12 +31,23 @@ _COLUMNS: Final = (
 
 
 async def index(visit: Visit) -> Response:
-    """All resources of an account."""
+    """An account's resources by name, as far as they are wanted, a page at a time."""
     with_deleted = visit.asked("deleted") == "yes"
     async with visit.reading() as db:
         after = await events.get_position(db, visit.mine.account_id)
-        found = await resources.find_resources(db, visit.mine.account_id, with_deleted=with_deleted)
-    values = {"resources": found, "with_deleted": with_deleted, "after": after}
+        found = await resources.find_resources(
+            db,
+            visit.mine.account_id,
+            with_deleted=with_deleted,
+            words=visit.asked("words")[:100] or None,
+            after=visit.asked("behind") or None,
+            limit=PAGE + 1,
+        )
+    values = {
+        "page": paged_by(visit, found, "behind", "resource_id"),
+        "with_deleted": with_deleted,
+        "after": after,
+    }
     return render(visit, "customer/resources.html", values)
 
 

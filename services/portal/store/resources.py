@@ -9,10 +9,25 @@ sql = Statements("services.portal.store", "resources.sql")
 
 
 async def find_resources(
-    db: Connection, account_id: str, *, with_deleted: bool = False, limit: int = 1_000
+    db: Connection,
+    account_id: str,
+    *,
+    with_deleted: bool = False,
+    words: str | None = None,
+    after: str | None = None,
+    limit: int = 1_000,
 ) -> list[Row]:
-    """An account's resources, by name."""
-    return await db.fetch(sql.find_resources, account_id, with_deleted, limit)
+    """An account's resources by name, a page at a time.
+
+    Args:
+        db: to read from.
+        account_id: whose.
+        with_deleted: those that are gone too.
+        words: only the one of this id, and those with this in their names.
+        after: the resource behind which to begin.
+        limit: how many at most.
+    """
+    return await db.fetch(sql.find_resources, account_id, with_deleted, words, after, limit)
 
 
 async def find_resource(db: Connection, account_id: str, resource_id: str) -> Row | None:

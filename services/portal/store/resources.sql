@@ -1,10 +1,15 @@
 -- name: find_resources
--- An account's resources, by name; those that are gone only where they are asked for.
+-- An account's resources by name, from one on, as far as they are wanted; those that are gone only where
+-- they are asked for.
 select r.*, a.months as auto_renew_months
 from resource r left join auto_renewal a using (account_id, resource_id)
 where r.account_id = $1 and ($2 or r.state <> 'deleted')
+  and ($3::text is null or r.name ilike '%' || $3 || '%' or r.resource_id = $3)
+  and ($4::text is null or (lower(r.name), r.resource_id) > (
+      select lower(p.name), p.resource_id from resource p
+      where p.account_id = $1 and p.resource_id = $4))
 order by lower(r.name), r.resource_id
-limit $3;
+limit $5;
 
 -- name: find_resource
 -- A resource of an account.

@@ -5,6 +5,7 @@ from typing import Final
 
 import structlog
 from starlette.applications import Starlette
+from starlette.datastructures import URL
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -72,9 +73,29 @@ def portal_app(portal: Portal) -> Starlette:
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    """What is not there, not allowed or too much, said on a page."""
+    """What is not there, not allowed or too much, said on a page. HTMX gets less: what a page
+    fetches by itself leaves it as it is, and a form's answer is for the middle of its page."""
     assert isinstance(error, HTTPException)
-    return await _said(request, error.status_code, error.headers)
+    visit = await _visit(request)
+    headers = dict(error.headers or {})
+    if visit.is_fragment and request.method == "GET":
+        return Response(status_code=error.status_code, headers=headers | {"HX-Reswap": "none"})
+    here = _here(request)
+    values = {"status": error.status_code, "here": here, "wait_s": headers.get("Retry-After")}
+    block = "main" if visit.is_fragment else None
+    response = render(visit, "error.html", values, status=error.status_code, block=block)
+    response.headers.update(headers)
+    return response
+
+
+def _here(request: Request) -> str:
+    """Where somebody is who sees that something is refused: on the page whose form they sent."""
+    url = request.url
+    if request.method == "POST":
+        url = URL(request.headers.get("referer", ""))
+        if url.netloc != request.url.netloc or url.path.startswith("//"):
+            return "/"
+    return f"{url.path}?{url.query}" if url.query else url.path
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
@@ -89,19 +110,9 @@ async def _broken(request: Request, error: Exception) -> Response:
     return PlainTextResponse("Something went wrong. It was noted.\n", 500)
 
 
-async def _said(request: Request, status: int, headers: object) -> Response:
+async def _visit(request: Request) -> Visit:
     portal: Portal = request.app.state.portal
     at = portal.clock()
     session = await find_session(request, portal, at)
-    visit = Visit(
-        request=request,
-        portal=portal,
-        session=session,
-        account=None,
-        language=language_for(request, session, None),
-        at=at,
-    )
-    response = render(visit, "error.html", {"status": status}, status=status)
-    if isinstance(headers, dict):
-        response.headers.update(headers)
-    return response
+    language = language_for(request, session, None)
+    return Visit(request, portal, session, None, language, at)

@@ -79,7 +79,7 @@ async def log_in_at_provider(visit: Visit) -> Response:
     try:
         answer = RedirectResponse(await visit.portal.provider.address(attempt), 303)
     except LoginRefused as refused:
-        return _refused(visit, refused)
+        return _refused(visit, str(refused))
     keep(visit.portal, answer, _ATTEMPT, visit.portal.attempts.written(attempt), ATTEMPT_S)
     return answer
 
@@ -92,11 +92,11 @@ async def come_back(visit: Visit) -> Response:
     attempt = visit.portal.attempts.read(visit.request.cookies.get(_ATTEMPT, ""))
     given = visit.asked("state")
     if attempt is None or not secrets.compare_digest(attempt.state.encode(), given.encode()):
-        raise HTTPException(403)
+        return _refused(visit, "no attempt of this browser", 403)
     try:
         person = await visit.portal.provider.person(visit.asked("code"), attempt)
     except LoginRefused as refused:
-        return _refused(visit, refused)
+        return _refused(visit, str(refused))
     async with visit.reading() as db:
         opened = await sessions.find_opened(db, person.subject)
     answer = RedirectResponse("/", 303)
@@ -113,9 +113,9 @@ async def come_back(visit: Visit) -> Response:
     return answer
 
 
-def _refused(visit: Visit, refused: LoginRefused) -> Response:
-    log.warning("login refused", reason=str(refused))
-    return render(visit, "login/refused.html", status=502)
+def _refused(visit: Visit, why: str, status: int = 502) -> Response:
+    log.warning("login refused", reason=why)
+    return render(visit, "login/refused.html", status=status)
 
 
 async def _limited(visit: Visit) -> None:

@@ -1,6 +1,6 @@
 """Pages of long tables: where one ended is where the next begins."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,8 +39,23 @@ def paged(visit: Visit, rows: Sequence[Row], at: str, key: str) -> Paged:
         at: the column by which they are ordered.
         key: the column that breaks ties.
     """
+    return _paged(visit, rows, "before", lambda last: f"{last[at].isoformat()}~{last[key]}")
+
+
+def paged_by(visit: Visit, rows: Sequence[Row], name: str, key: str) -> Paged:
+    """A page of rows in another order than time's, of which one more than a page was asked for.
+
+    Args:
+        visit: whose address is kept.
+        rows: in their order.
+        name: of the parameter that says behind which row the next page begins.
+        key: the column with what it says.
+    """
+    return _paged(visit, rows, name, lambda last: str(last[key]))
+
+
+def _paged(visit: Visit, rows: Sequence[Row], name: str, place: Callable[[Row], str]) -> Paged:
     if len(rows) <= PAGE:
         return Paged(rows, None)
-    last = rows[PAGE - 1]
-    address = visit.request.url.include_query_params(before=f"{last[at].isoformat()}~{last[key]}")
+    address = visit.request.url.include_query_params(**{name: place(rows[PAGE - 1])})
     return Paged(rows[:PAGE], f"{address.path}?{address.query}")

@@ -142,7 +142,7 @@ class Visit:
             HTTPException: 429 once it is passed.
         """
         if await sessions.count(db, what, self.at) > a_minute:
-            raise HTTPException(429, headers={"Retry-After": "60"})
+            raise HTTPException(429, headers={"Retry-After": str(60 - self.at.second)})
 
 
 Page: TypeAlias = Callable[[Visit], Awaitable[Response]]

@@ -37,7 +37,9 @@ def order_placed(account_id: str, order_id: str, *, at: datetime = NOON) -> Orde
     )
 
 
-def provisioned(account_id: str, order_id: str, *, at: datetime = NOON) -> ResourceProvisioned:
+def provisioned(
+    account_id: str, order_id: str, *, name: str = "web", at: datetime = NOON
+) -> ResourceProvisioned:
     """Its server runs."""
     return said(
         ResourceProvisioned(
@@ -45,7 +47,7 @@ def provisioned(account_id: str, order_id: str, *, at: datetime = NOON) -> Resou
             account_id=account_id,
             user_type="prepaid",
             product="vserver",
-            name="web",
+            name=name,
             order_id=order_id,
             item_id=f"r-{order_id}",
             components=(Component(sku="cpu", quantity=Decimal("1.5")),),

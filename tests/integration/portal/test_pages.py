@@ -15,7 +15,7 @@ from shared.messages.upstream import (
 )
 from shared.messages.wallet import WalletCredited
 from tests.builders import NOON
-from tests.integration.portal import story
+from tests.integration.portal import lives, story
 from tests.integration.portal.conftest import Office
 from tests.integration.portal.story import ACCOUNT
 
@@ -290,3 +290,26 @@ async def test_a_long_history_is_shown_a_page_at_a_time(office: Office) -> None:
         following = re.search(r'href="([^"]*before=[^"]*)"', browser.page)
         path = following[1].replace("&amp;", "&") if following else None
     assert seen == 120
+
+
+async def test_many_resources_are_shown_a_page_at_a_time_and_found_by_name(office: Office) -> None:
+    names = [f"{('Web', 'web', 'db')[number % 3]} {number % 7}" for number in range(120)]
+    await office.hear(
+        story.registered(),
+        *(lives.provisioned(ACCOUNT, f"o{n:03}", name=name) for n, name in enumerate(names)),
+    )
+    browser = await office.customer(ACCOUNT)
+    shown: list[str] = []
+    path: str | None = f"{_ROOT}/resources"
+    while path:
+        await browser.open(path)
+        shown += re.findall(r'scope="row"><a [^>]*>([^<]*)<', browser.page)
+        following = re.search(r'href="([^"]*behind=[^"]*)"', browser.page)
+        path = following[1].replace("&amp;", "&") if following else None
+    assert [name.lower() for name in shown] == sorted(name.lower() for name in names)
+    await browser.open(f"{_ROOT}/resources?words=WEB+6")
+    assert re.findall(r'scope="row"><a [^>]*>([^<]*)<', browser.page) == [
+        name for name in shown if name.lower() == "web 6"
+    ]
+    await browser.open(f"{_ROOT}/resources?words=nothing")
+    assert "There are no such resources." in browser.text
