@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -65,12 +66,13 @@ _FACTS: Final = (
     "subject",
     "period",
 )
-
-
+_GATEWAY: Final = {"gateway": "simulated", "simulated_gateway_outcome": "asks"}
+"""Whatever else is set: nobody's money moves, and the page is pressed."""
 _COLUMNS: Final = {
     "Resources": ("resource_id", "user_type", "state", "starts_at", "ends_at"),
     "Payment history": ("order_id", "method", "amount", "paid_at"),
     "Credit history": ("kind", "amount", "balance", "reason", "at"),
+    "Proof of concept": ("kind", "amount", "balance", "reason", "at"),
     "Invoices": ("number", "resource_id", "kind", "status", "gross", "paid"),
 }
 
@@ -94,7 +96,7 @@ async def _demo() -> None:
         async with database() as db:
             await migrate_schemas(db)
         await declare_queues()
-        pages = pages_for_trying()
+        pages = pages_for_trying(gateway_asks=True)
         async with (
             _users() as users,
             tapped(_show) as tap,
@@ -102,7 +104,12 @@ async def _demo() -> None:
             workers(
                 [*SERVICES, "scheduler"],
                 Path(folder),
-                {**users, **pages.settings, "smtp_url": mails.url if mails else ""},
+                {
+                    **users,
+                    **pages.settings,
+                    **_GATEWAY,
+                    "smtp_url": mails.url if mails else "",
+                },
             ),
         ):
             console.print(f"The portal's pages are at {pages.address} while the demo runs.")
@@ -177,6 +184,27 @@ async def _play(story: Story, tap: Tap) -> None:
     await _until(tap, "invoice.issued", order_id=story.name("order-two"))
     await _until(tap, "wallet.credited", account_id=story.name("an"), balance=570_000)
 
+    _title("Dung pays at the gateway's page, and what was ordered is created then")
+    await _say([story.registered("dung")], at=story.ago(minutes=9))
+    cloud = [story.server("cloud", "image")]
+    await _say([story.order("dung", "cloud", cloud, payment_method="gateway")], at=story.now)
+    link = await _until(tap, "payment.link_ready", account_id=story.name("dung"))
+    await _pay(link.data["url"])
+    await _until(tap, "invoice.issued", order_id=story.name("order-cloud"))
+
+    _title("Giang tries a server out: from the wallet that Sales granted, and without an invoice")
+    await _say([story.registered("giang")], at=story.ago(days=12))
+    grant = story.granted("giang", 500_000, story.ago(days=-20))
+    await _say([grant], at=story.ago(days=11))
+    await _until(tap, "wallet.credited", account_id=story.name("giang"), wallet="poc")
+    trial = story.server("trial", "image", days=None)
+    await _say(
+        [story.order("giang", "trial", [trial], payment_method="poc")], at=story.ago(days=10)
+    )
+    await _until(tap, "resource.provisioned", order_id=story.name("order-trial"))
+    await _say([story.proof_stopped("giang", "trial")], at=story.now)
+    await _until(tap, "wallet.credited", account_id=story.name("giang"), reason="poc_stopped")
+
     _title(f"Chi pays later: a server since the 3rd of {month}, invoiced when the month is over")
     third = month.start(_zone()) + timedelta(days=2, hours=9)
     await _say([story.registered("chi")], at=third - timedelta(days=1))
@@ -204,8 +232,17 @@ async def _say(messages: Sequence[Message], *, at: datetime) -> None:
     await send([stamped(message, at, uuid.uuid4().hex) for message in messages])
 
 
-async def _until(tap: Tap, type_: str, **facts: str | int) -> None:
-    await tap.until(
+async def _pay(url: str) -> None:
+    """Be a browser: open a gateway's page and press its button."""
+    console.print(f"  {'browser':>13}  pays at http://{urlsplit(url).netloc}", style="bold")
+    async with httpx.AsyncClient(trust_env=False) as browser:
+        for answer in (await browser.get(url), await browser.post(url, data={"decision": "pay"})):
+            if answer.is_error:
+                raise Failure(f"the gateway's page answers {answer.status_code}")
+
+
+async def _until(tap: Tap, type_: str, **facts: str | int) -> Heard:
+    return await tap.until(
         lambda heard: heard.type == type_ and facts.items() <= heard.data.items(),
         f"{type_} of {', '.join(map(str, facts.values()))}",
         _PATIENCE_S,
@@ -259,26 +296,23 @@ def _mails(mails: Mailbox | None) -> None:
 
 
 async def _tables(db: Connection, story: Story) -> None:
-    """What the three customers have in the end."""
-    tables: dict[str, list[dict[str, Any]]] = {
-        "Resources": [],
-        "Payment history": [],
-        "Credit history": [],
-        "Invoices": [],
-    }
-    for who in ("an", "binh", "chi"):
+    """What the customers have in the end."""
+    tables: dict[str, list[dict[str, Any]]] = {title: [] for title in _COLUMNS}
+    for who in ("an", "binh", "chi", "dung", "giang"):
         account = story.name(who)
         async with schema(db, "billing"):
             resources = await billing.resources.show_resources(db, account)
             payments = await billing.payments.show_payments(db, account)
         async with schema(db, "wallet"):
             history = await wallet.show_credit_history(db, account, "credit")
+            trial = await wallet.show_credit_history(db, account, "poc")
         async with schema(db, "invoicing"):
             invoices = await invoicing.show_invoices(db, account_id=account)
         in_time: Sequence[Iterable[Row | Mapping[str, Any]]] = (
             resources,
             reversed(payments),
             reversed(history),
+            reversed(trial),
             reversed(invoices),
         )
         for title, rows in zip(tables, in_time, strict=True):

@@ -1,4 +1,4 @@
-"""What the demo plays: three customers, a product, and what they order."""
+"""What the demo plays: customers, a product, and what they order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from shared.messages.upstream import (
     AccountSwitchRequested,
     OrderItem,
     OrderPlaced,
+    PocGranted,
     TopUpReceived,
 )
 
@@ -98,6 +99,25 @@ class Story:
             user_type="postpaid",
             requested_by="sales@example.com",
             reason="contract signed",
+        )
+
+    def granted(self, who: str, amount: int, ends_at: datetime) -> PocGranted:
+        """Sales let a customer try things out (domain 9)."""
+        return PocGranted(
+            account_id=self.name(who),
+            amount=amount,
+            ends_at=ends_at,
+            granted_by="sales@example.com",
+        )
+
+    def proof_stopped(self, who: str, what: str) -> OrderPlaced:
+        """An order to end what was tried out."""
+        item = OrderItem(item_id=self.name(f"stop-{what}"), resource_id=self.name(what))
+        return OrderPlaced(
+            order_id=self.name(f"order-stop-{what}"),
+            account_id=self.name(who),
+            action="stop_poc",
+            items=(item,),
         )
 
     def order(self, who: str, what: str, items: Sequence[OrderItem], **more: Any) -> OrderPlaced:
