@@ -16,6 +16,7 @@ from typing import Final, Literal, TypeAlias
 
 from playwright.async_api import Browser, Page, ViewportSize
 
+from services.portal.settings import PortalSettings
 from services.portal.web.app import portal_app
 from shared import http
 from shared.database import connect, pool
@@ -78,6 +79,8 @@ _SUPPORT: Final = {
     "act-credit-note": f"/accounts/{ACCOUNT}/credit-note",
     "act-details": f"/accounts/{ACCOUNT}/details",
     "act-run-again": f"/accounts/{ACCOUNT}/run-again?period=2026-10",
+    "invoice-open": f"/accounts/{ACCOUNT}/invoices/invoice-month",
+    "invoice-paid": f"/accounts/{ACCOUNT}/invoices/invoice-ord-1",
     "runs": "/runs",
     "run": "/runs/2026-10",
     "letters": "/letters",
@@ -86,10 +89,27 @@ _SUPPORT: Final = {
     "acts": "/acts?whose=all",
 }
 
+_SENT: Final[dict[str, tuple[str, str, dict[str, str]]]] = {
+    "error-403": ("customer", f"/accounts/{ACCOUNT}/details", {"csrf": "old"}),
+    "error-429": (scenery.HASTY, "/register", {"name": "An", "email": "an@example.com"}),
+    "error-422": ("customer", f"/accounts/{ACCOUNT}/wallet", {"amount": "much"}),
+    "register-wrong": ("customer", "/register", {"name": "An"}),
+    "details-wrong": ("customer", f"/accounts/{ACCOUNT}/details", {"tax_code": "none"}),
+    "support-act-wrong": (
+        "support",
+        f"/support/accounts/{ACCOUNT}/transfer",
+        {"amount": "much", "reference": "FT-1", "reason": "seen"},
+    ),
+}
+"""Forms that are refused: whose login, a page's path, and what is sent from it."""
+
 
 def _pages(places: scenery.Places) -> Iterator[tuple[str, str, str]]:
     """Whose login, a page's name, and its path."""
     yield "nobody", "login", "/login"
+    yield "nobody", "login-refused", "/login/back?state=none"
+    yield "nobody", "recipient", "/recipients/a-token-of-a-mail"
+    yield "nobody", "recipient-agreed", "/recipients/a-token-of-a-mail?agreed=1"
     yield "customer", "accounts", "/"
     yield "customer", "register", "/register"
     for name, path in _CUSTOMER.items():
@@ -102,7 +122,11 @@ def _pages(places: scenery.Places) -> Iterator[tuple[str, str, str]]:
     yield "customer", "programs-delivery", places.delivery
     for name, path in places.acts.items():
         yield "support", f"support-{name}", path
+    for name, path in places.own_acts.items():
+        yield "customer", name, path
     yield "customer", "error-404-support", "/support"
+    for name, (whose, path, _) in _SENT.items():
+        yield whose, name, path
 
 
 @asynccontextmanager
@@ -118,6 +142,9 @@ async def _office(url: str) -> AsyncIterator[tuple[Office, scenery.Places]]:
         await db.close()
         async with AsyncExitStack() as closing:
             office = Office(await closing.enter_async_context(pool(own, "portal")), closing)
+            office.settings = PortalSettings(
+                development_login=True, issuer="https://id.example.com"
+            )
             yield office, await scenery.build(office)
     finally:
         await admin.execute(f"drop database {name} with (force)")
@@ -158,6 +185,19 @@ async def _log_in(page: Page, whose: str) -> None:
     await page.click("form[action='/login/development'] button")
 
 
+async def _send(page: Page, fields: dict[str, str]) -> None:
+    """Send the form in the middle of a page, whatever the browser thinks of what is in it."""
+    async with page.expect_navigation():
+        await page.evaluate(
+            """fields => {
+                const form = document.querySelector("main form")
+                for (const name in fields) form.elements[name].value = fields[name]
+                form.submit()
+            }""",
+            fields,
+        )
+
+
 async def _take(
     browser: Browser,
     address: str,
@@ -167,7 +207,7 @@ async def _take(
 ) -> None:
     """Pages in one view."""
     size, language, scheme = view
-    for whose in ("nobody", "customer", "newcomer", "support"):
+    for whose in ("nobody", "customer", "newcomer", scenery.HASTY, "support"):
         chosen = [(name, path) for who, name, path in pages if who == whose]
         if not chosen:
             continue
@@ -186,6 +226,8 @@ async def _take(
                         await page.locator("[type=number]").first.fill("1")
                         await page.locator("#confirm").wait_for()
                     await page.locator("#price h2").wait_for()
+                if name in _SENT:
+                    await _send(page, _SENT[name][2])
                 await page.screenshot(
                     path=out / f"{name}.{size}.{language}.{scheme}.png", full_page=True
                 )

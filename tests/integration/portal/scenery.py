@@ -5,22 +5,25 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from services.portal.store import webhooks
+from services.portal.store import sessions, webhooks
 from services.portal.store.webhooks import Errand, Tried
 from shared.database import transaction
 from shared.messages import Message
 from shared.messages.billing import AccountSwitched
+from shared.messages.gateways import PaymentLinkReady
 from shared.messages.invoicing import InvoiceIssued, InvoicePaid
 from shared.messages.provisioning import ResourceProvisioned, ResourceSuspended
-from shared.messages.upstream import AccountSwitchRequested
+from shared.messages.upstream import AccountSwitchRequested, TopUpRequested
 from shared.messages.wallet import WalletCredited, WalletDebited, WalletHeld
 from tests.builders import NOON, component, said
 from tests.integration.portal import story
+from tests.integration.portal.browser import Browser
 from tests.integration.portal.conftest import Office
 from tests.integration.portal.story import ACCOUNT, DAY, LINE
 from tests.integration.portal.test_support_operations import recorded, run_messages
 
 _TODAY: Final = NOON + 8 * DAY
+HASTY: Final = "hasty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,9 @@ class Places:
     endpoint: str
     delivery: str
     acts: dict[str, str]
+    """Of Support."""
+    own_acts: dict[str, str]
+    """Of the customer."""
 
 
 async def build(office: Office) -> Places:
@@ -44,7 +50,41 @@ async def build(office: Office) -> Places:
     await mine.fill_in(f"/accounts/{ACCOUNT}/programs/webhooks", form)
     await office.hear(*story.whole_life(), *months(), *trial(), *_in_trash(), *_late())
     await office.hear(recorded(1), recorded(2), recorded(7, "wallet"), *run_messages())
-    return Places(*await _tried(office), await _acted(office))
+    own = await _own_acts(office, mine)
+    await _hasten(office)
+    return Places(*await _tried(office), await _acted(office), own)
+
+
+async def _own_acts(office: Office, mine: Browser) -> dict[str, str]:
+    """What the customer did: a payment that waits at a gateway, details that are changed."""
+    root = f"/accounts/{ACCOUNT}"
+    paths: dict[str, str] = {}
+    for name, page, path, form in (
+        ("top-up", "/wallet", "/wallet/top-up", {"amount": "300.000"}),
+        ("details", "/details", "/details", {"address": "12 Lê Lợi", "tax_code": "0312345678"}),
+    ):
+        await mine.open(root + page)
+        await mine.fill_in(root + path, form)
+        paths[f"act-{name}"] = mine.path
+    for message in await office.said():
+        await office.hear(message)
+        if isinstance(message, TopUpRequested):
+            link = PaymentLinkReady(
+                payment_id=message.top_up_id,
+                account_id=ACCOUNT,
+                gateway="zalopay",
+                url="https://pay.example.com/2",
+                pay_until=_TODAY + DAY,
+            )
+            await office.hear(link.because(message))
+    return paths
+
+
+async def _hasten(office: Office) -> None:
+    """Somebody who did all that may be done in a minute."""
+    async with transaction(office.connections) as db:
+        for _ in range(office.settings.acts_a_minute):
+            await sessions.count(db, f"act {HASTY}@example.com", office.now)
 
 
 def months() -> Iterator[Message]:
