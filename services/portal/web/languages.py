@@ -53,6 +53,12 @@ def _flat(tree: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Word]]:
             yield from _flat(branch, f"{prefix}{name}.")
 
 
+@cache
+def _locale(code: str) -> Locale:
+    """Reading one is most of what writing an amount costs: each is read once."""
+    return Locale.parse({"en": "en_GB", "vi": "vi_VN"}[code])
+
+
 @dataclass(frozen=True, slots=True)
 class Language:
     """A language and a time zone: how things are said to somebody."""
@@ -62,7 +68,7 @@ class Language:
 
     @property
     def locale(self) -> Locale:
-        return Locale.parse({"en": "en_GB", "vi": "vi_VN"}[self.code])
+        return _locale(self.code)
 
     def t(self, key: str, **values: object) -> str:
         """A word, its places filled in.
