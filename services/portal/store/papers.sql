@@ -1,6 +1,6 @@
 -- name: find_made_out_to
 -- Whom an invoice is made out to.
-select made_out_to from invoice where account_id = $1 and invoice_id = $2;
+select made_out_to::text from invoice where account_id = $1 and invoice_id = $2;
 
 -- name: find_invoice
 -- An invoice as it was issued, with what its resource is called.
