@@ -10,7 +10,7 @@ import re
 import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, cast
@@ -189,6 +189,7 @@ class Deliveries:
         self._owner = owner  # aio-pika calls back only while somebody holds its channel
         self._channel = channel
         self._waiting: deque[DeliveredMessage] = deque()
+        self._waiting_since = 0.0
         self._something_new = asyncio.Event()
         self._gone = False
         self._stopped = False
@@ -210,6 +211,8 @@ class Deliveries:
         return deliveries
 
     async def _arrived(self, message: DeliveredMessage) -> None:
+        if not self._waiting:
+            self._waiting_since = _now()
         self._waiting.append(message)
         self._something_new.set()
 
@@ -220,15 +223,23 @@ class Deliveries:
     def _cancelled(self, _frame: object) -> None:
         self._closed()
 
-    async def take(self, at_most: int) -> list[Delivery]:
-        """What has come meanwhile, at once; else the first that comes. Empty once stopped.
+    async def take(self, at_most: int, linger_s: float = 0) -> list[Delivery]:
+        """What has come meanwhile; else the first that comes. Empty once stopped.
+
+        Args:
+            at_most: messages.
+            linger_s: how long the oldest of fewer waits for others. Messages that were published
+                together arrive one by one, and a group costs much the same however small it is.
 
         Raises:
             ChannelGone: what is still waiting can't be acknowledged any more, and comes again.
         """
-        while not (self._waiting or self._gone or self._stopped):
-            self._something_new.clear()
-            await self._something_new.wait()
+        await self._until_waiting(1)
+        left_s = self._waiting_since + linger_s - _now()
+        if left_s > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left_s):
+                    await self._until_waiting(at_most)
         if self._stopped:
             return []
         if self._gone:
@@ -239,7 +250,14 @@ class Deliveries:
             delivery = Delivery.of(self._waiting.popleft())
             size += len(delivery.body)
             group.append(delivery)
+        self._waiting_since = _now()
         return group
+
+    async def _until_waiting(self, messages: int) -> None:
+        """So many, or there will be no more."""
+        while not (len(self._waiting) >= messages or self._gone or self._stopped):
+            self._something_new.clear()
+            await self._something_new.wait()
 
     def stop(self) -> None:
         """Take no more; what is still waiting goes back to the queue when the channel closes."""
@@ -256,6 +274,10 @@ class Deliveries:
             await self._channel.basic_ack(last.tag, multiple=True, wait=False)
         except TROUBLE as error:
             raise ChannelGone from error
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 async def confirming_channel(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -21,7 +21,9 @@ from shared.settings import Settings
 log = structlog.get_logger()
 
 _LANES: Final = 2
-"""While one lane waits for Postgres, the other publishes."""
+"""While one lane waits for the broker, the other publishes."""
+_FORGET_AFTER_S: Final = 0.1
+"""How long what is confirmed waits for more that is deleted with it."""
 _LONGEST_DELAY_S: Final = 300.0
 _LONGEST_DELAY_REFUSED_S: Final = 30.0
 """Of what a full queue refuses: it has room again long before anybody looks."""
@@ -42,9 +44,10 @@ class Relay:
         self._longest_backlog = _WINDOWS_IN_BACKLOG * settings.publish_window
         self._closing = False
         self._backlog: deque[OutboxRow] = deque()
-        self._held: set[int] = set()  # rows in the backlog or in flight
+        self._held: set[int] = set()  # rows in the backlog, in flight, or not yet deleted
         self._in_flight: set[str] = set()  # message ids: unique in flight on one channel
         self._careful: set[int] = set()  # rows of a batch that closed its channel
+        self._confirmed: dict[int, str] = {}  # rows to be deleted, with their types
         self._channel_since = 0.0
         self._changed = asyncio.Condition()
 
@@ -83,6 +86,25 @@ class Relay:
                     self._changed.notify_all()
             if not claimed or len(claimed) < room:
                 await asyncio.sleep(self._settings.outbox_poll_s)
+
+    async def forget(self) -> None:
+        """Delete what the broker confirmed, a moment's confirmations at once, until cancelled.
+
+        What was not deleted before its worker died, or Postgres could not delete, is published
+        once more when its lease is over.
+        """
+        while True:
+            async with self._changed:
+                await self._changed.wait_for(lambda: self._confirmed)
+            await asyncio.sleep(_FORGET_AFTER_S)
+            confirmed, self._confirmed = self._confirmed, {}
+            with suppress(PassingTrouble):
+                async with connection(self._connections) as db:
+                    await outbox.delete(db, confirmed)
+                passing("deleted", confirmed.values())
+            async with self._changed:
+                self._held.difference_update(confirmed)
+                self._changed.notify_all()
 
     async def run(self) -> None:
         """Keep a connection for publishing, and publish over it, until cancelled."""
@@ -162,8 +184,9 @@ class Relay:
             for row in batch:
                 self._in_flight.discard(row.parcel.message_id)
                 if row.row_id in concluded:
-                    self._held.discard(row.row_id)
                     self._careful.discard(row.row_id)
+                    if row.row_id not in self._confirmed:
+                        self._held.discard(row.row_id)
                 else:
                     self._backlog.appendleft(row)
             self._changed.notify_all()
@@ -180,16 +203,16 @@ class Relay:
             channel, [row.parcel for row in batch], self._settings.publish_timeout_s
         )
         passing("published", (row.parcel.type for row in batch))
-        done: list[int] = []
+        done: dict[int, str] = {}
         later: list[tuple[int, float]] = []
         trouble: Exception | None = None
         is_refused = False
         for row, outcome in zip(batch, outcomes, strict=True):
             match outcome:
                 case None:
-                    done.append(row.row_id)
+                    done[row.row_id] = row.parcel.type
                 case PublishError() if not row.parcel.must_arrive:
-                    done.append(row.row_id)
+                    done[row.row_id] = row.parcel.type
                 case DeliveryError():
                     later.append((row.row_id, self._delay_s(row, outcome)))
                     is_refused |= not isinstance(outcome, PublishError)
@@ -200,7 +223,9 @@ class Relay:
                     trouble = outcome
         if isinstance(trouble, CHANNEL_TROUBLE) and len(batch) > 1:
             self._careful.update({row.row_id for row in batch} - set(done))
-        await self._note(done, later, (row.parcel.type for row in batch))
+        self._confirmed |= done
+        if later:
+            await self._postpone(later)
         metrics.PUBLISHED.labels(self._service).inc(len(done))
         concluded.update(done, (row_id for row_id, _ in later))
         if isinstance(trouble, TROUBLE):
@@ -232,14 +257,8 @@ class Relay:
         )
         return delay_s
 
-    async def _note(
-        self, done: Sequence[int], later: Sequence[tuple[int, float]], types: Iterable[str]
-    ) -> None:
-        """What Postgres can't note now is published once more when its lease is over."""
+    async def _postpone(self, later: Sequence[tuple[int, float]]) -> None:
+        """What Postgres can't note now is tried again when its lease is over."""
         with suppress(PassingTrouble):
             async with connection(self._connections) as db:
-                if done:
-                    await outbox.delete(db, done)
-                    passing("deleted", types)
-                if later:
-                    await outbox.postpone(db, later)
+                await outbox.postpone(db, later)

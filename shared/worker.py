@@ -67,6 +67,7 @@ class Worker:
             async with beside(
                 relay.run(),
                 relay.poll(),
+                relay.forget(),
                 again_and_again(_HOUSEKEEPING_S, lambda: self._forget(handling)),
                 again_and_again(_MEASURE_S, lambda: self._measure(quick)),
                 drain(self.service.name, durable, self._settings),
@@ -102,7 +103,8 @@ class Worker:
         if self._stopping.is_set():
             return
         self.ready = True
-        while group := await deliveries.take(self._settings.group_size):
+        size, linger_s = self._settings.group_size, self._settings.group_linger_s
+        while group := await deliveries.take(size, linger_s):
             rows = await handling.conclude(group)
             await deliveries.acknowledge(group[-1])
             passing("acknowledged", (one.type or "" for one in group))

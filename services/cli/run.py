@@ -11,6 +11,7 @@ import uvloop
 from services.cli.console import Failure, settings
 from services.registry import SERVICES, worker_of
 from shared import log, ops
+from shared.lifetime import collect_seldom
 from shared.settings import settings_of
 from shared.tracing import TracingMissing, spans_of
 
@@ -53,6 +54,7 @@ async def _run(names: list[str]) -> None:
             worker.stop()
         loop.call_later(shared.shutdown_s * 2, os._exit, 1)  # what hangs must not hang for ever
 
+    collect_seldom()
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sign, stop)

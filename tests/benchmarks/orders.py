@@ -43,6 +43,14 @@ _IS_OPEN: Final = """
        and exists (select from billing.price) and exists (select from provisioning.product_version)
        and exists (select from invoicing.product_version)"""
 
+_IS_QUIET: Final = " and ".join(
+    [
+        "not exists (select from billing.resource where busy_with is not null)",
+        *(f"not exists (select from {service}.outbox)" for service in INVOLVED),
+    ]
+)
+"""Whether billing has heard of each resource that it is there, and all has been said."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -169,6 +177,7 @@ class Shop:
     channel: Channel
     heard: _Heard
     processes: Sequence[WorkerProcess]
+    database_url: str
 
     @classmethod
     @asynccontextmanager
@@ -182,13 +191,15 @@ class Shop:
             counts = dict.fromkeys(INVOLVED, workers)
             async with working(amqp_url, database_url, counts) as processes:
                 await _open_shop(channel, database_url)
-                yield cls(channel, heard, processes)
+                yield cls(channel, heard, processes, database_url)
 
     async def drain(self, run: str, count: int) -> None:
-        """Publish orders as fast as the broker takes them, and wait for all of their invoices."""
+        """Publish orders as fast as the broker takes them, and wait until they are invoiced and
+        nothing more is to be done for them."""
         wanted = len(self.heard.invoiced) + count
         await _publish(self.channel, _orders(run, count))
         await self.heard.until_invoiced(wanted)
+        await _until(self.database_url, f"select {_IS_QUIET}")
 
     async def pace(self, run: str, count: int, rate: float) -> list[float]:
         """Publish orders evenly; seconds from when each was due to its invoice."""
@@ -231,10 +242,14 @@ async def _open_shop(channel: Channel, database_url: str) -> None:
     for number in range(_ACCOUNTS):
         messages += customer(f"acc-{number}", credit=10**11)
     await _publish(channel, messages)
+    await _until(database_url, _IS_OPEN, _ACCOUNTS)
+
+
+async def _until(database_url: str, question: str, *arguments: object) -> None:
     db = await connect(database_url)
     try:
         async with asyncio.timeout(_LIMIT_S):
-            while not await db.fetchval(_IS_OPEN, _ACCOUNTS):
+            while not await db.fetchval(question, *arguments):
                 await asyncio.sleep(0.1)
     finally:
         await db.close()

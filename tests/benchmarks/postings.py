@@ -23,6 +23,7 @@ from services.wallet.app import SERVICE
 from shared.broker import Delivery
 from shared.database import connect, pool
 from shared.handling import Handling
+from shared.lifetime import collect_seldom
 from shared.messages.upstream import AccountRegistered, TopUpReceived
 from shared.migrations import migrate, migrations_of
 from shared.settings import Settings
@@ -133,6 +134,7 @@ def _post_share(
 
     async def post() -> float:
         async with contender(database_url, accounts, postings) as work:
+            collect_seldom()
             await asyncio.to_thread(ready.wait, _LIMIT_S)
             began = time.process_time()
             await work()

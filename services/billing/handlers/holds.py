@@ -1,6 +1,9 @@
 """Credit that is held for orders of use-priced resources before they are provisioned (domain 8)."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
+
+from pydantic import TypeAdapter
 
 from services.billing.domain import holds as domain
 from services.billing.domain.holds import Answered, OrderHold, Outcome
@@ -10,10 +13,13 @@ from services.billing.store import orders, resources
 from shared.database import Connection
 from shared.messages import Message, Said
 from shared.messages.billing import OrderConfirmed, OrderRejected
+from shared.messages.items import PricedItem
 from shared.messages.notifications import NotificationRequested
 from shared.messages.provisioning import ProvisioningFailed
 from shared.messages.upstream import OrderPlaced
 from shared.messages.wallet import WalletDeclined, WalletHeld, WalletHold, WalletRelease
+
+_ITEMS: Final = TypeAdapter(tuple[PricedItem, ...])
 
 
 async def ask(accepted: Sequence[tuple[OrderPlaced, Accepted]], db: Connection) -> list[Said]:
@@ -78,15 +84,17 @@ async def _confirm(told: Answered, causes: Mapping[str, Message], db: Connection
     """Have provisioned what credit is held for."""
     if not told.confirmed:
         return []
-    await orders.begin_provisioning(db, told.confirmed)
-    items = await store.find_priced_items(db, told.confirmed)
+    begun = await orders.begin_provisioning(db, told.confirmed)
     said: list[Said] = []
     for order_id in told.confirmed:
-        cause, (account_id, priced) = causes[order_id], items[order_id]
+        account_id, items = begun[order_id]
         said.append(
             OrderConfirmed(
-                order_id=order_id, account_id=account_id, action="create", items=priced
-            ).because(cause, key=order_id)
+                order_id=order_id,
+                account_id=account_id,
+                action="create",
+                items=_ITEMS.validate_json(items),
+            ).because(causes[order_id], key=order_id)
         )
     return said
 

@@ -61,13 +61,12 @@ async def request(payments: Sequence[tuple[Payment, Message]], db: Connection) -
             for payment, cause in asked
         ],
     )
-    charged = [(payment, cause) for payment, cause in asked if payment.gateway_amount is None]
-    await store.append_charges(db, [(payment.payment_id, payment) for payment, _ in charged])
-    said: list[Said] = [_charge(payment.payment_id, payment, cause) for payment, cause in charged]
-    said += [
-        _requested(payment, cause) for payment, cause in asked if payment.gateway_amount is not None
+    return [
+        _charge(payment.payment_id, payment, cause)
+        if payment.gateway_amount is None
+        else _requested(payment, cause)
+        for payment, cause in asked
     ]
-    return said
 
 
 def _through_gateway(payment: Payment, cause: Message) -> Payment:
@@ -145,7 +144,7 @@ async def invoice_paid(
 
 async def wallet_debited(debits: Sequence[WalletDebited], db: Connection) -> list[Said]:
     """Confirm the payments whose charge was granted. Other charges are not ours."""
-    payments = await _charged(debits, db)
+    payments = await store.lock_charged_payments(db, [debit.reference for debit in debits])
     granted = {
         payments[debit.reference].payment_id: (payments[debit.reference], debit.amount, debit)
         for debit in debits
@@ -158,7 +157,9 @@ async def wallet_declined(declines: Sequence[WalletDeclined], db: Connection) ->
     """End the payments whose charge was declined; top-up-and-pay asks a gateway for the rest.
     Orders whose hold was declined come to nothing (domain 8)."""
     said = await holds.answered([one for one in declines if one.change_id is not None], db)
-    payments = await _charged([one for one in declines if one.change_id is None], db)
+    payments = await store.lock_charged_payments(
+        db, [one.reference for one in declines if one.change_id is None]
+    )
     short: list[tuple[Payment, WalletDeclined]] = []
     failed: list[Failure] = []
     for decline in {decline.reference: decline for decline in declines}.values():
@@ -177,21 +178,6 @@ async def wallet_declined(declines: Sequence[WalletDeclined], db: Connection) ->
     await store.append_gateway_requests(db, [payment for payment, _ in short])
     said += [_requested(payment, decline) for payment, decline in short]
     return said + await fail(failed, db)
-
-
-async def _charged(
-    answers: Sequence[WalletDebited] | Sequence[WalletDeclined], db: Connection
-) -> dict[str, Payment]:
-    """By charge, the payments that are still open."""
-    ours = await store.find_charged_payments(db, [answer.reference for answer in answers])
-    if not ours:
-        return {}
-    payments = await store.lock_payments(db, ours.values())
-    return {
-        charge_id: payment
-        for charge_id, payment_id in ours.items()
-        if (payment := payments[payment_id]).outcome is None
-    }
 
 
 async def wallet_credited(credits: Sequence[WalletCredited], db: Connection) -> list[Said]:
@@ -222,9 +208,8 @@ async def confirm(paid: Sequence[tuple[Payment, int, Message]], db: Connection) 
         [PaymentOutcome(payment, amount, None, cause.time) for payment, amount, cause in paid],
     )
     order_ids = [payment.order_id for payment, _, _ in paid if payment.order_id is not None]
-    if order_ids:
-        await orders.begin_provisioning(db, order_ids)
-    items = await orders.find_items(db, order_ids)
+    begun = await orders.begin_provisioning(db, order_ids)
+    items = {order_id: written for order_id, (_, written) in begun.items()}
     said: list[Said] = []
     for payment, amount, cause in paid:
         said.append(

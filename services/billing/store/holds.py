@@ -1,18 +1,12 @@
 """Credit that is held for orders."""
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Final
-
-from pydantic import TypeAdapter
 
 from services.billing.domain.holds import OrderHold
 from shared.database import Connection, Row
-from shared.messages.items import PricedItem
 from shared.sql import Statements
 
 sql = Statements("services.billing.store", "holds.sql")
-
-_ITEMS: Final = TypeAdapter(tuple[PricedItem, ...])
 
 
 async def append_holds(db: Connection, holds: Sequence[OrderHold]) -> None:
@@ -67,16 +61,6 @@ async def save_holds(db: Connection, holds: Sequence[OrderHold]) -> None:
             [one.answered_at for one in holds],
             [one.released_at for one in holds],
         )
-
-
-async def find_priced_items(
-    db: Connection, order_ids: Sequence[str]
-) -> dict[str, tuple[str, tuple[PricedItem, ...]]]:
-    """The accounts and the priced items of orders."""
-    return {
-        row["order_id"]: (row["account_id"], _ITEMS.validate_json(row["items"]))
-        for row in await db.fetch(sql.find_priced_items, list(order_ids))
-    }
 
 
 def _holds(rows: Iterable[Row]) -> list[OrderHold]:

@@ -36,11 +36,3 @@ set outcome = t.outcome, answered_at = t.answered_at, released_at = t.released_a
 from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[])
     as t (account_id, resource_id, outcome, answered_at, released_at)
 where h.account_id = t.account_id and h.resource_id = t.resource_id;
-
--- name: find_priced_items
--- The items of orders as a JSON array, in the order in which they were placed.
-select o.order_id, o.account_id,
-       '[' || string_agg(i.priced::text, ',' order by i.position) || ']' as items
-from purchase_order o join order_item i using (account_id, order_id)
-where o.order_id = any($1::text[])
-group by o.order_id, o.account_id;

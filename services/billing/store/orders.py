@@ -106,14 +106,6 @@ def _state(decision: Accepted | Rejection) -> str:
     return "awaiting_hold" if decision.to_hold else "provisioning"
 
 
-async def find_items(db: Connection, order_ids: Collection[str]) -> dict[str, str]:
-    """The priced items of orders, each order's as a JSON array."""
-    if not order_ids:
-        return {}
-    rows = await db.fetch(sql.find_items, list(order_ids))
-    return {row["order_id"]: row["items"] for row in rows}
-
-
 async def find_ordered_resources(
     db: Connection, order_ids: Collection[str]
 ) -> list[tuple[str, str]]:
@@ -122,9 +114,18 @@ async def find_ordered_resources(
     return [(row["resource_id"], row["order_id"]) for row in rows]
 
 
-async def begin_provisioning(db: Connection, order_ids: Collection[str]) -> None:
-    """Orders that were paid."""
-    await db.execute(sql.begin_provisioning, list(order_ids))
+async def begin_provisioning(
+    db: Connection, order_ids: Collection[str]
+) -> dict[str, tuple[str, str]]:
+    """Have provisioned what was paid, or what credit is held for.
+
+    Returns:
+        The account of each order, and its priced items as a JSON array.
+    """
+    if not order_ids:
+        return {}
+    rows = await db.fetch(sql.begin_provisioning, list(order_ids))
+    return {row["order_id"]: (row["account_id"], row["items"]) for row in rows}
 
 
 async def cancel_orders(db: Connection, cancelled: Mapping[str, tuple[str, datetime]]) -> None:

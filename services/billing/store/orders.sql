@@ -22,20 +22,20 @@ insert into order_item (account_id, order_id, item_id, position, resource_id, am
 select * from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::bigint[],
                      $7::jsonb[]);
 
--- name: find_items
--- The items of orders as a JSON array, in the order in which they were placed.
-select order_id, '[' || string_agg(priced::text, ',' order by position) || ']' as items
-from order_item where order_id = any($1::text[])
-group by order_id;
-
 -- name: find_ordered_resources
 -- What orders are about.
 select resource_id, order_id from order_item where order_id = any($1::text[]) order by resource_id;
 
 -- name: begin_provisioning
--- Orders that were paid, or for which credit is held.
-update purchase_order set state = 'provisioning'
-where order_id = any($1::text[]) and state in ('awaiting_payment', 'awaiting_hold');
+-- Orders that were paid, or for which credit is held; what comes back is their items as a JSON
+-- array, in the order in which they were placed.
+with begun as (
+    update purchase_order set state = 'provisioning'
+    where order_id = any($1::text[]) and state in ('awaiting_payment', 'awaiting_hold')
+)
+select order_id, account_id, '[' || string_agg(priced::text, ',' order by position) || ']' as items
+from order_item where order_id = any($1::text[])
+group by order_id, account_id;
 
 -- name: cancel_orders
 -- Orders that were not paid, or for which there was not enough credit to hold.

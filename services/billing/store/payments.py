@@ -14,8 +14,8 @@ sql = Statements("services.billing.store", "payments.sql")
 async def append_payments(
     db: Connection, payments: Sequence[tuple[Payment, str, datetime]]
 ) -> None:
-    """Note payments, each with its correlation id and its business time; and, where it goes
-    through a gateway, until when."""
+    """Note payments, each with its correlation id and its business time, and of whom the money is
+    asked: of a gateway, until when; else of the wallet, by a charge of the payment's id."""
     if not payments:
         return
     await db.execute(
@@ -30,6 +30,7 @@ async def append_payments(
         [payment.as_far_as_possible for payment, _, _ in payments],
         [correlation_id for _, correlation_id, _ in payments],
         [at for _, _, at in payments],
+        [payment.gateway_amount is None for payment, _, _ in payments],
     )
     await append_gateway_requests(db, [payment for payment, _, _ in payments])
 
@@ -59,12 +60,6 @@ async def append_charges(db: Connection, charges: Sequence[tuple[str, Payment]])
         )
 
 
-async def find_charged_payments(db: Connection, charge_ids: Collection[str]) -> dict[str, str]:
-    """Which payments these charges are for, as far as they are ours."""
-    rows = await db.fetch(sql.find_charges, list(charge_ids))
-    return {row["charge_id"]: row["payment_id"] for row in rows}
-
-
 async def find_payment_ids(db: Connection, payment_ids: Collection[str]) -> set[str]:
     """Those of these payments that exist."""
     return {row["payment_id"] for row in await db.fetch(sql.find_payments, list(payment_ids))}
@@ -73,9 +68,24 @@ async def find_payment_ids(db: Connection, payment_ids: Collection[str]) -> set[
 async def lock_payments(db: Connection, payment_ids: Collection[str]) -> dict[str, Payment]:
     """Those of these payments that exist, held."""
     held = await db.fetch(sql.lock_payments, sorted(set(payment_ids)))
-    if not held:
+    return await _held_payments(db, [row["payment_id"] for row in held])
+
+
+async def lock_charged_payments(db: Connection, charge_ids: Collection[str]) -> dict[str, Payment]:
+    """By charge, the payments that are still open, held. Charges that are not ours have none."""
+    if not charge_ids:
         return {}
-    rows = await db.fetch(sql.get_payments, [row["payment_id"] for row in held])
+    held = await db.fetch(sql.lock_charged_payments, list(charge_ids))
+    payments = await _held_payments(db, list({row["payment_id"] for row in held}))
+    return {
+        row["charge_id"]: payment
+        for row in held
+        if (payment := payments[row["payment_id"]]).outcome is None
+    }
+
+
+async def _held_payments(db: Connection, payment_ids: Sequence[str]) -> dict[str, Payment]:
+    rows = await db.fetch(sql.get_payments, payment_ids) if payment_ids else ()
     return {
         row["payment_id"]: Payment(
             payment_id=row["payment_id"],

@@ -1,16 +1,26 @@
 -- name: append_payments
--- Money asked for.
-insert into payment (payment_id, account_id, order_id, invoice_id, method, amount, currency,
-                     as_far_as_possible, correlation_id, requested_at)
-select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[],
-                     $7::text[], $8::boolean[], $9::text[], $10::timestamptz[]);
+-- Money asked for; where no gateway is asked, the wallet is told to take it.
+with asked as (
+    select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[],
+                         $7::text[], $8::boolean[], $9::text[], $10::timestamptz[], $11::boolean[])
+        as t (payment_id, account_id, order_id, invoice_id, method, amount, currency,
+              as_far_as_possible, correlation_id, requested_at, is_charged)
+), noted as (
+    insert into payment (payment_id, account_id, order_id, invoice_id, method, amount, currency,
+                         as_far_as_possible, correlation_id, requested_at)
+    select payment_id, account_id, order_id, invoice_id, method, amount, currency,
+           as_far_as_possible, correlation_id, requested_at
+    from asked
+)
+insert into charge (account_id, charge_id, payment_id, amount)
+select account_id, payment_id, payment_id, amount from asked where is_charged;
 
 -- name: find_payments
 -- Those of these payments that exist.
 select payment_id from payment where payment_id = any($1::text[]);
 
 -- name: append_charges
--- What the wallet is told to take.
+-- What the wallet is told to take for payments that were noted before.
 insert into charge (account_id, charge_id, payment_id, amount)
 select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
 on conflict do nothing;
@@ -20,16 +30,20 @@ on conflict do nothing;
 insert into gateway_request (account_id, payment_id, amount, pay_until)
 select * from unnest($1::text[], $2::text[], $3::bigint[], $4::timestamptz[]);
 
--- name: find_charges
--- Which payments these charges are for.
-select charge_id, payment_id from charge where charge_id = any($1::text[]);
-
 -- name: lock_payments
 -- Hold payments while they are concluded. How they ended must be read after that: whoever held
 -- them before may have ended them.
 select payment_id from payment where payment_id = any($1::text[])
 order by payment_id
 for no key update;
+
+-- name: lock_charged_payments
+-- Hold the payments that these charges are for; others' charges have none.
+select c.charge_id, p.payment_id
+from charge c join payment p using (account_id, payment_id)
+where c.charge_id = any($1::text[])
+order by p.payment_id
+for no key update of p;
 
 -- name: get_payments
 -- Payments, each with its outcome and its request to a gateway.

@@ -34,20 +34,25 @@ class Owed:
     item_id: str
 
 
-async def lock_series(db: Connection, year: int) -> tuple[str, int]:
-    """Hold a series of this year to the commit, so that its numbers have no gaps.
+async def take_numbers(db: Connection, year: int, count: int) -> tuple[str, int]:
+    """Take numbers of a series of this year, and hold it to the commit, so that it has no gaps.
 
     A series that somebody else holds is passed over; where all are held, a new one begins.
 
+    Args:
+        db: in a transaction.
+        year: of the invoices' issue.
+        count: of invoices; 0 where that is not known yet, and `use_numbers` tells it.
+
     Returns:
-        Its name, and its next number.
+        The series' name, and the first number.
 
     Raises:
         AllSeriesInUseError: if there can be no more.
     """
     while True:
-        if row := await db.fetchrow(sql.lock_series, year):
-            return row["series"], row["next_number"]
+        if row := await db.fetchrow(sql.take_numbers, year, count):
+            return row["series"], row["first"]
         place = await db.fetchval(sql.find_place, year)
         if place is None:
             raise AllSeriesInUseError(year)
@@ -63,7 +68,7 @@ async def append_paid_invoices(
     db: Connection, invoices: Sequence[PaidInvoice], year: int
 ) -> Numbers:
     """Issue invoices for what was paid when it was ordered, numbered in their order."""
-    series, first = await lock_series(db, year)
+    series, first = await take_numbers(db, year, len(invoices))
     lines = [
         (invoice, position, line)
         for invoice in invoices
@@ -103,7 +108,6 @@ async def append_paid_invoices(
         [line.period_from for _, _, line in lines],
         [line.period_to for _, _, line in lines],
     )
-    await use_numbers(db, series, len(invoices))
     return Numbers(series, first, first + len(invoices))
 
 

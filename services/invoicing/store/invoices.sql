@@ -1,8 +1,12 @@
--- name: lock_series
--- The first series of a year that nobody else is numbering from, held to the commit.
-select series, next_number from invoice_series where year = $1
-order by place limit 1
-for update skip locked;
+-- name: take_numbers
+-- Numbers of the first series of a year that nobody else is numbering from, held to the commit.
+update invoice_series set next_number = next_number + $2
+where series = (
+    select series from invoice_series where year = $1
+    order by place limit 1
+    for update skip locked
+)
+returning series, next_number - $2 as first;
 
 -- name: find_place
 -- The first free place for a year's next series that nobody else is just taking.
@@ -19,7 +23,7 @@ insert into invoice_series (series, year, place) values ($1, $2, $3)
 on conflict do nothing;
 
 -- name: use_numbers
--- Numbers that were given to invoices.
+-- More numbers of a held series, which were given to invoices.
 update invoice_series set next_number = next_number + $2 where series = $1;
 
 -- name: append_paid_invoices

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from services.invoicing.store.invoices import Numbers, lock_series, use_numbers
+from services.invoicing.store.invoices import Numbers, take_numbers, use_numbers
 from shared.database import Connection
 from shared.messages.invoicing import InvoiceKind
 from shared.sql import Statements
@@ -83,7 +83,7 @@ async def issue_invoices(
         issued_at: business time.
         due_at: business time.
     """
-    series, first = await lock_series(db, year)
+    series, first = await take_numbers(db, year, 0)
     (row,) = await db.fetch(
         sql.issue_invoices,
         stretch.first_account,

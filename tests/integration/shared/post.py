@@ -132,7 +132,7 @@ async def left(connections: Pool) -> int:
 async def relaying(connections: Pool, settings: Settings) -> AsyncIterator[Relay]:
     """A relay at work."""
     relay = Relay("wallet", connections, settings)
-    tasks = [asyncio.create_task(relay.run()), asyncio.create_task(relay.poll())]
+    tasks = [asyncio.create_task(one) for one in (relay.run(), relay.poll(), relay.forget())]
     try:
         yield relay
         for task in tasks:

@@ -1,5 +1,6 @@
 """What comes off a queue, whatever publishers wrote around it."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -92,6 +93,49 @@ async def test_a_group_ends_with_the_message_that_makes_it_large(amqp_url: str) 
             while sum(sizes) < 20:
                 sizes.append(len(await deliveries.take(250)))
     assert max(sizes) <= 17
+
+
+async def test_a_message_waits_for_others_to_share_its_group(amqp_url: str) -> None:
+    async with (
+        post_office(amqp_url) as office,
+        broker.connected(amqp_url, "test consumes") as connection,
+    ):
+        await office.declare("news")
+        deliveries = await Deliveries.of(connection, "news", 10)
+        taking = asyncio.create_task(deliveries.take(3, linger_s=60))
+        for number in range(3):
+            assert not taking.done()
+            await office.channel.basic_publish(b"%d" % number, routing_key="news")
+            await office.gone("news")
+        async with asyncio.timeout(10):
+            assert [one.body for one in await taking] == [b"0", b"1", b"2"]
+
+
+async def test_nobody_waits_for_others_longer_than_that(amqp_url: str) -> None:
+    async with (
+        post_office(amqp_url) as office,
+        broker.connected(amqp_url, "test consumes") as connection,
+    ):
+        await office.declare("news")
+        deliveries = await Deliveries.of(connection, "news", 10)
+        await office.channel.basic_publish(b"x", routing_key="news")
+        async with asyncio.timeout(10):
+            assert len(await deliveries.take(3, linger_s=0.01)) == 1
+
+
+async def test_told_to_stop_nobody_waits_for_others(amqp_url: str) -> None:
+    async with (
+        post_office(amqp_url) as office,
+        broker.connected(amqp_url, "test consumes") as connection,
+    ):
+        await office.declare("news")
+        deliveries = await Deliveries.of(connection, "news", 10)
+        taking = asyncio.create_task(deliveries.take(3, linger_s=60))
+        await office.channel.basic_publish(b"x", routing_key="news")
+        await office.gone("news")
+        deliveries.stop()
+        async with asyncio.timeout(10):
+            assert await taking == []
 
 
 async def test_a_queue_that_is_deleted_ends_its_consumers_deliveries(amqp_url: str) -> None:

@@ -1,7 +1,7 @@
 """The relay against a real broker: what was said arrives, whatever happens on the way."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import AbstractAsyncContextManager, suppress
 
 import aio_pika
@@ -9,7 +9,7 @@ import pytest
 
 from shared import broker, outbox, relay
 from shared.broker import confirming_channel, publish_all
-from shared.database import PassingTrouble, Pool, connect, pool, transaction
+from shared.database import Connection, PassingTrouble, Pool, connect, pool, transaction
 from shared.outbox import Parcel
 from shared.relay import Relay
 from tests.integration.shared.post import (
@@ -44,6 +44,32 @@ async def test_what_is_in_the_outbox_arrives_and_is_deleted(
         await eventually(lambda: empty(connections))
         assert sorted(map(int, await office.bodies("news", 1_200))) == list(range(1_200))
         assert await office.count("news") == 0
+
+
+async def test_what_was_confirmed_in_a_moment_is_deleted_at_once(
+    amqp_url: str, connections: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deleted: list[int] = []
+
+    async def delete(db: Connection, row_ids: Collection[int]) -> None:
+        deleted.append(len(row_ids))
+        await outbox_delete(db, row_ids)
+
+    outbox_delete = outbox.delete
+    monkeypatch.setattr(outbox, "delete", delete)
+    monkeypatch.setattr(relay, "_FORGET_AFTER_S", 0.5)
+    async with post_office(amqp_url) as office, relaying_by_hand(connections, amqp_url) as one:
+        await office.declare("news", "news")
+        async with connections.acquire() as db:
+            rows = await outbox.append(db, [parcel(n) for n in range(4)], lease_s=60)
+        for row in rows:
+            await one.hand_over([row])
+            await office.has("news", row.row_id - rows[0].row_id + 1)
+        assert await left(connections) == 4
+        await one.drained()
+        assert await empty(connections)
+    assert sum(deleted) == 4
+    assert len(deleted) < 4
 
 
 async def test_messages_are_persistent_and_carry_their_properties(
