@@ -94,7 +94,7 @@ _SENT: Final[dict[str, tuple[str, str, dict[str, str]]]] = {
     "error-429": (scenery.HASTY, "/register", {"name": "An", "email": "an@example.com"}),
     "error-422": ("customer", f"/accounts/{ACCOUNT}/wallet", {"amount": "much"}),
     "register-wrong": ("customer", "/register", {"name": "An"}),
-    "details-wrong": ("customer", f"/accounts/{ACCOUNT}/details", {"tax_code": "none"}),
+    "details-wrong": ("customer", f"/accounts/{ACCOUNT}/details", {"tax_code": "?"}),
     "support-act-wrong": (
         "support",
         f"/support/accounts/{ACCOUNT}/transfer",
@@ -226,6 +226,8 @@ async def _take(
                         await page.locator("[type=number]").first.fill("1")
                         await page.locator("#confirm").wait_for()
                     await page.locator("#price h2").wait_for()
+                if await page.locator("#month").count():
+                    await page.locator("#month p:not(.dim)").first.wait_for()
                 if name in _SENT:
                     await _send(page, _SENT[name][2])
                 await page.screenshot(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-_GOOD: Final[Mapping[str, frozenset[str]]] = {
+GOOD: Final[Mapping[str, frozenset[str]]] = {
     "register": frozenset({"account.registered"}),
     "top_up": frozenset({"wallet.credited"}),
     "pay_invoice": frozenset({"invoice.paid", "invoice.partially_paid"}),
@@ -13,7 +13,7 @@ _GOOD: Final[Mapping[str, frozenset[str]]] = {
     "notifications": frozenset({"notification.preferences_set"}),
 }
 """Events that conclude an act well, by its kind; orders end with their resources."""
-_ORDERED: Final = frozenset(
+ORDERED: Final = frozenset(
     {
         "resource.provisioned",
         "resource.resized",
@@ -22,8 +22,10 @@ _ORDERED: Final = frozenset(
         "resource.deleted",
         "resource.stopped",
         "resource.started",
+        "resource.suspended",
     }
 )
+"""What concludes an order: what goes through the trash is suspended, as a stopped POC is."""
 _BAD: Final = frozenset(
     {
         "order.rejected",
@@ -48,7 +50,7 @@ class Conclusion:
 
 def concluded(kind: str, events: Sequence[tuple[str, Mapping[str, Any]]]) -> Conclusion:
     """What the events of an act, as (type, data), come to; what failed goes before what worked."""
-    good = _GOOD.get(kind, _ORDERED)
+    good = GOOD.get(kind, ORDERED)
     reason: str | None = None
     link: str | None = None
     given_back = 0
@@ -58,7 +60,7 @@ def concluded(kind: str, events: Sequence[tuple[str, Mapping[str, Any]]]) -> Con
             outcome, reason = "bad", data.get("reason")
         elif type_ in good and outcome == "open":
             outcome = "good"
-        if type_ in _ORDERED and "resource_id" in data:
+        if type_ in ORDERED and "resource_id" in data:
             link = f"/resources/{data['resource_id']}"
         elif type_ in ("invoice.paid", "invoice.partially_paid"):
             link = link or f"/invoices/{data['invoice_id']}"

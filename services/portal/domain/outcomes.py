@@ -3,10 +3,11 @@
 from collections.abc import Collection, Mapping
 from typing import Final, Literal
 
+from services.portal.domain.conclusions import GOOD, ORDERED
+
 Outcome = Literal["open", "done", "refused", "dead"]
 
 _DONE: Final[Mapping[str, frozenset[str]]] = {
-    "details": frozenset({"account.changed"}),
     "switch": frozenset({"account.switched"}),
     "transfer": frozenset({"wallet.credited"}),
     "grant_poc": frozenset({"wallet.credited"}),
@@ -46,7 +47,7 @@ NOTED: Final = (
 
 
 def outcome_of(kind: str, heard: Collection[str], *, is_dead: bool) -> Outcome:
-    """What became of an act: of one that is not Support's, whether the services have it at all.
+    """What became of an act, as those see it who did not do it.
 
     Args:
         kind: of the act.
@@ -59,7 +60,5 @@ def outcome_of(kind: str, heard: Collection[str], *, is_dead: bool) -> Outcome:
         return "dead"
     if not _REFUSED.isdisjoint(heard):
         return "refused"
-    done = _DONE.get(kind)
-    if heard if done is None else not done.isdisjoint(heard):
-        return "done"
-    return "open"
+    done = _DONE.get(kind) or GOOD.get(kind, ORDERED)
+    return "open" if done.isdisjoint(heard) else "done"

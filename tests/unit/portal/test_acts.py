@@ -7,6 +7,7 @@ import pytest
 from services.portal.customer.wallet import amount_of
 from services.portal.domain.conclusions import concluded
 from services.portal.domain.lifecycle import offered
+from services.portal.domain.outcomes import outcome_of
 from shared.money import currency
 
 _ALL = ("create", "resize", "renew", "recover", "delete", "stop", "start", "reboot")
@@ -45,6 +46,14 @@ def test_each_kind_of_act_has_an_end_of_its_own() -> None:
     assert concluded("top_up", [("top_up.failed", {"reason": "declined"})]).outcome == "bad"
     paid = concluded("pay_invoice", [("invoice.paid", {"invoice_id": "i-1"})])
     assert (paid.outcome, paid.link) == ("good", "/invoices/i-1")
+
+
+def test_what_goes_to_the_trash_is_done_and_a_top_up_only_once_the_money_is_there() -> None:
+    stopped: list[Event] = [("order.confirmed", {}), ("resource.suspended", {"resource_id": "vm"})]
+    assert concluded("order_stop_poc", stopped).outcome == "good"
+    assert outcome_of("order_stop_poc", [type_ for type_, _ in stopped], is_dead=False) == "done"
+    assert outcome_of("top_up", ["top_up.requested"], is_dead=False) == "open"
+    assert outcome_of("top_up", ["top_up.requested", "wallet.credited"], is_dead=False) == "done"
 
 
 @pytest.mark.parametrize(
