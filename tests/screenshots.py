@@ -143,7 +143,7 @@ async def _office(url: str) -> AsyncIterator[tuple[Office, scenery.Places]]:
         async with AsyncExitStack() as closing:
             office = Office(await closing.enter_async_context(pool(own, "portal")), closing)
             office.settings = PortalSettings(
-                development_login=True, issuer="https://id.example.com"
+                development_login=True, issuer="https://id.example.com", logins_a_minute=1_000
             )
             yield office, await scenery.build(office)
     finally:
