@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import uvloop
-from aio_pika.abc import AbstractConnection, AbstractIncomingMessage
+from aio_pika.abc import AbstractChannel
 from aiormq import Channel
+from aiormq.abc import DeliveredMessage
 from rich.console import Console
 from rich.table import Table
 
@@ -79,9 +80,10 @@ class _Heard:
     invoiced: dict[str, float] = field(default_factory=dict)
     more: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def arrived(self, message: AbstractIncomingMessage) -> None:
+    async def arrived(self, message: DeliveredMessage) -> None:
         now = time.perf_counter()
-        heard = self.invoiced if message.type == "invoice.issued" else self.paid
+        kind = message.header.properties.message_type
+        heard = self.invoiced if kind == "invoice.issued" else self.paid
         heard.setdefault(_order_id(message.body), now)
         self.more.set()
 
@@ -187,7 +189,8 @@ class Shop:
         async with broker.connected(amqp_url, "benchmark") as connection:
             await topology.apply(connection, INVOLVED.values())
             channel = await confirming_channel(connection, lambda: None)
-            heard = await _listen(connection)
+            ear = await connection.channel()
+            heard = await _listen(ear)
             counts = dict.fromkeys(INVOLVED, workers)
             async with working(amqp_url, database_url, counts) as processes:
                 await _open_shop(channel, database_url)
@@ -226,13 +229,14 @@ async def _migrate(database_url: str) -> None:
         await db.close()
 
 
-async def _listen(connection: AbstractConnection) -> _Heard:
+async def _listen(channel: AbstractChannel) -> _Heard:
+    """Hear what is told over a channel that is kept."""
     heard = _Heard()
-    channel = await connection.channel()
     queue = await channel.declare_queue(exclusive=True)
     for routing_key in ("payment.confirmed", "invoice.issued"):
         await queue.bind(EXCHANGE, routing_key)
-    await queue.consume(heard.arrived, no_ack=True)
+    underlay = await channel.get_underlay_channel()
+    await underlay.basic_consume(queue.name, heard.arrived, no_ack=True)
     return heard
 
 
