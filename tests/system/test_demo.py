@@ -98,7 +98,7 @@ def test_the_demo_runs_twice_on_the_same_servers(environment: dict[str, str]) ->
             assert title in played.stdout
         titles = {line.strip() for line in played.stdout.splitlines()}
         assert titles >= {*_TABLES, "Mails"}
-        assert "We received 250,000 VND" in played.stdout
+        assert "Your payment of 250,000 VND succeeded" in played.stdout
         assert "Audit: all of " in played.stdout
         assert "unpaid" in played.stdout
         assert "\x1b" not in played.stdout, "no colours in a pipe"

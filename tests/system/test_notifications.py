@@ -45,7 +45,7 @@ async def test_a_customer_is_mailed_each_thing_that_happened_once(
     await house.wait_until_idle()
     asked = house.heard(NotificationRequested)
     subjects = Counter(str(letter.message["Subject"]) for letter in office.taken)
-    assert subjects["We received 250,000 VND"] == 1
+    assert subjects["Your payment of 250,000 VND succeeded"] == 1
     assert len(office.taken) == len(asked) == len(house.heard(NotificationSent))
     assert house.heard(NotificationFailed) == []
     await assert_audit_is_clean(house)

@@ -11,7 +11,7 @@ from services.portal.store import sessions
 from services.portal.web.forms import form_key
 from services.portal.web.pages import render
 from services.portal.web.visits import Visit, for_everybody
-from shared.database import transaction
+from shared.database import Connection
 from shared.messages.upstream import AccountRegistered
 from shared.money import CURRENCIES
 
@@ -35,11 +35,12 @@ async def register(visit: Visit) -> Response:
         )
     except ValidationError as error:
         return _form(visit, str(error.errors()[0]["loc"][0]))
-    async with transaction(visit.portal.connections) as db:
-        await sessions.add_account(
-            db, visit.login.session_hash, visit.login.subject, account_id, visit.at
-        )
-    await visit.act(Act("register", message, visit.text("key"), account_id))
+
+    async def belong(db: Connection) -> None:
+        login = visit.login
+        await sessions.add_account(db, login.session_hash, login.subject, account_id, visit.at)
+
+    await visit.act(Act("register", message, visit.text("key"), account_id), keep=belong)
     return RedirectResponse(f"/accounts/{account_id}", 303)
 
 

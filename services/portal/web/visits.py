@@ -105,8 +105,19 @@ class Visit:
             session=self.login.session_hash[:16],
         )
 
-    async def act(self, act: Act, role: Role = "customer") -> Done:
+    async def act(
+        self,
+        act: Act,
+        role: Role = "customer",
+        *,
+        keep: Callable[[Connection], Awaitable[None]] | None = None,
+    ) -> Done:
         """Do something: kept and said in one transaction, and published at once.
+
+        Args:
+            act: what is done.
+            role: in which it is.
+            keep: writes what else is to be kept of it, in the same transaction.
 
         Raises:
             HTTPException: 429 where somebody does too much.
@@ -115,6 +126,8 @@ class Visit:
         async with transaction(self.portal.connections) as db:
             await self.limit(db, f"act {actor.subject}", self.portal.settings.acts_a_minute)
             done = await acts.do(db, actor, act, self.at)
+            if keep is not None:
+                await keep(db)
         await self.portal.publish(done.rows)
         return done
 

@@ -24,7 +24,7 @@ async def test_a_notice_is_mailed_in_the_readers_language_and_told(desk: Desk) -
     await desk.work()
     (letter,) = desk.office.taken
     assert letter.recipients == ("acc-1@example.com",)
-    assert letter.message["Subject"] == "Chúng tôi đã nhận 250.000 VND"
+    assert letter.message["Subject"] == "Thanh toán 250.000 VND đã thành công"
     assert letter.message["From"] == "Cloudtill <billing@cloud.example>"
     assert letter.message["Date"].datetime == asked.time
     assert letter.text.startswith("Xin chào Ánh,")

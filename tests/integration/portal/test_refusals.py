@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from services.portal.settings import PortalSettings
+from shared.messages.upstream import AccountRegistered
 from tests.integration.portal import story
 from tests.integration.portal.conftest import Office
 from tests.integration.portal.story import ACCOUNT
@@ -61,6 +62,22 @@ async def test_who_does_too_much_is_told_when_to_try_again_and_then_can(office: 
     assert len(await office.said()) == 1
     office.now += timedelta(seconds=37)
     assert (await browser.send(_FORM, form | {"key": "third"})).status_code == 303
+
+
+async def test_nobody_owns_an_account_whose_opening_was_refused(office: Office) -> None:
+    office.settings = _SETTINGS
+    browser = await office.customer()
+    await browser.open("/register")
+    form = {"name": "An", "email": "an@example.com"}
+    codes = [
+        (await browser.send("/register", form | {"key": key})).status_code
+        for key in ("first", "second")
+    ]
+    assert codes == [303, 429]
+    (opened,) = await office.said()
+    assert isinstance(opened, AccountRegistered)
+    members = await office.rows("select account_id from member")
+    assert members == [{"account_id": opened.account_id}]
 
 
 async def test_what_a_page_asks_by_itself_leaves_the_page_as_it_is(office: Office) -> None:
