@@ -11,7 +11,7 @@ from aio_pika.abc import AbstractConnection
 from aio_pika.exceptions import DeliveryError, PublishError
 from aiormq import Channel
 
-from shared import broker, metrics, outbox
+from shared import broker, metrics, outbox, publishing
 from shared.broker import CHANNEL_TROUBLE, TROUBLE, ChannelGone
 from shared.database import PassingTrouble, Pool, connection
 from shared.failpoints import passing
@@ -121,7 +121,7 @@ class Relay:
 
     async def _publish_over(self, connection: AbstractConnection) -> None:
         gone = asyncio.Event()
-        channel = await broker.confirming_channel(connection, gone.set)
+        channel = await publishing.confirming_channel(connection, gone.set)
         self._channel_since = asyncio.get_running_loop().time()
         lanes = [asyncio.create_task(self._lane(channel)) for _ in range(_LANES)]
         closed = asyncio.create_task(gone.wait())
@@ -199,7 +199,7 @@ class Relay:
         Raises:
             one of TROUBLE: if the channel or the connection broke.
         """
-        outcomes = await broker.publish_all(
+        outcomes = await publishing.publish_all(
             channel, [row.parcel for row in batch], self._settings.publish_timeout_s
         )
         passing("published", (row.parcel.type for row in batch))

@@ -25,8 +25,7 @@ from services.cli.console import (
 )
 from services.cli.message import named
 from services.invoicing import store as invoicing
-from shared import broker
-from shared.broker import confirming_channel
+from shared import publishing
 from shared.database import Connection
 from shared.envelope import Envelope
 from shared.messages import Message
@@ -34,6 +33,7 @@ from shared.messages.invoicing import InvoiceRunAccountRequested
 from shared.messages.scheduler import TickDay, TickMinute, TickMonth
 from shared.outbox import Parcel
 from shared.periods import BillingMonth
+from shared.publishing import confirming_channel
 from shared.wire import BadMessage, parse
 
 _PLAIN = {"integer", "boolean", "null"}
@@ -216,7 +216,7 @@ async def send(messages: list[Message]) -> None:
         channel = await confirming_channel(connection, lambda: None)
         for message in messages:
             try:
-                await broker.publish(channel, Parcel.of(message), settings().publish_timeout_s)
+                await publishing.publish(channel, Parcel.of(message), settings().publish_timeout_s)
             except PublishError:
                 raise Failure(
                     f"no queue takes {message.type}; run `cloudtill topology apply` first"

@@ -9,7 +9,7 @@ import uvloop
 from aio_pika.abc import AbstractConnection
 from pydantic import SecretStr
 
-from shared import broker, topology
+from shared import broker, publishing, topology
 from shared.database import connect
 from shared.messages.upstream import TopUpReceived
 from shared.migrations import migrate, migrations_of
@@ -93,7 +93,7 @@ async def _declare(connection: AbstractConnection) -> None:
 
 
 async def _fill(connection: AbstractConnection, messages: int) -> None:
-    channel = await broker.confirming_channel(connection, lambda: None)
+    channel = await publishing.confirming_channel(connection, lambda: None)
     parcels = [
         Parcel(
             exchange=OWN_QUEUE,
@@ -120,7 +120,7 @@ async def _fill(connection: AbstractConnection, messages: int) -> None:
     ]
     for start in range(0, messages, 500):
         await asyncio.gather(
-            *(broker.publish(channel, parcel, 30) for parcel in parcels[start : start + 500])
+            *(publishing.publish(channel, parcel, 30) for parcel in parcels[start : start + 500])
         )
 
 

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from services.invoicing.app import SERVICE
-from shared import broker, topology
+from shared import broker, publishing, topology
 from shared.database import Connection, connect
 from shared.messages import Message
 from shared.messages.scheduler import TickMonth
@@ -222,8 +222,8 @@ def _known_account() -> Message:
 
 async def _send(connection: AbstractConnection, db: Connection, message: Message) -> None:
     """Publish a message, and wait until a worker has handled it."""
-    channel = await broker.confirming_channel(connection, lambda: None)
-    await broker.publish(channel, Parcel.of(message), 30)
+    channel = await publishing.confirming_channel(connection, lambda: None)
+    await publishing.publish(channel, Parcel.of(message), 30)
     async with asyncio.timeout(_LIMIT_S):
         while not await db.fetchval(sql.is_handled, message.envelope.id):
             await asyncio.sleep(_POLL_S)

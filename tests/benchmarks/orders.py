@@ -17,12 +17,12 @@ from rich.console import Console
 from rich.table import Table
 
 from services.registry import SERVICES
-from shared import broker, topology
-from shared.broker import confirming_channel
+from shared import broker, publishing, topology
 from shared.database import connect
 from shared.messages import Message
 from shared.migrations import migrate, migrations_of
 from shared.outbox import EXCHANGE, Parcel
+from shared.publishing import confirming_channel
 from tests.benchmarks.processes import Meter, WorkerProcess, working
 from tests.system.shop import catalogue, customer, order, server
 
@@ -212,8 +212,8 @@ class Shop:
         sending: list[asyncio.Task[list[Exception | None]]] = []
         for number, parcel in enumerate(parcels):
             await asyncio.sleep(began + number / rate - time.perf_counter())
-            publishing = broker.publish_all(self.channel, [parcel], _PUBLISH_S)
-            sending.append(asyncio.create_task(publishing))
+            sent = publishing.publish_all(self.channel, [parcel], _PUBLISH_S)
+            sending.append(asyncio.create_task(sent))
         await asyncio.gather(*sending)
         await self.heard.until_invoiced(wanted)
         invoiced = self.heard.invoiced
@@ -276,6 +276,6 @@ async def _publish(channel: Channel, messages: Sequence[Message]) -> None:
     parcels = list(map(Parcel.of, messages))
     for start in range(0, len(parcels), _WINDOW):
         window = parcels[start : start + _WINDOW]
-        for trouble in await broker.publish_all(channel, window, _PUBLISH_S):
+        for trouble in await publishing.publish_all(channel, window, _PUBLISH_S):
             if trouble is not None:
                 raise trouble

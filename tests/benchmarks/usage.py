@@ -18,7 +18,7 @@ import asyncpg
 import uvloop
 
 from services.invoicing.app import SERVICE
-from shared import broker, topology
+from shared import broker, publishing, topology
 from shared.database import connect
 from shared.messages.upstream import BatchedUsageReport, UsageBatchRecorded
 from shared.migrations import migrate, migrations_of
@@ -115,14 +115,16 @@ async def _prepare(database_url: str) -> None:
 async def _ours(amqp_url: str, database_url: str, batches: Batches, reports: int) -> Timing:
     async with broker.connected(amqp_url, "benchmark") as connection:
         await topology.apply(connection, [SERVICE])
-        channel = await broker.confirming_channel(connection, lambda: None)
+        channel = await publishing.confirming_channel(connection, lambda: None)
         counts = {SERVICE.name: _WORKERS}
         async with working(amqp_url, database_url, counts) as workers:
             meter = await Meter.of(amqp_url, database_url, workers)
             started = time.perf_counter()
             for place in range(0, len(batches), _IN_FLIGHT):
                 some = batches[place : place + _IN_FLIGHT]
-                await asyncio.gather(*(broker.publish(channel, _parcel(one), 60) for one in some))
+                await asyncio.gather(
+                    *(publishing.publish(channel, _parcel(one), 60) for one in some)
+                )
             await _handled(database_url, len(batches), workers)
             seconds = time.perf_counter() - started
             cpu_s = sum(meter.used().values())

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from shared import broker, dead_letters
-from shared.broker import confirming_channel
 from shared.database import pool
 from shared.messages.catalogue import ProductPublished
 from shared.messages.invoicing import InvoiceIssued
 from shared.messages.provisioning import ResourceProvisioned
 from shared.outbox import Parcel
+from shared.publishing import confirming_channel
 from tests.faults.fuzz import at_work, fuzz
 from tests.faults.site import Site, open_site
 from tests.servers import Servers

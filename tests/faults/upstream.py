@@ -6,10 +6,11 @@ from typing import Final
 
 from aiormq import Channel
 
-from shared import broker
-from shared.broker import TROUBLE, confirming_channel
+from shared import broker, publishing
+from shared.broker import TROUBLE
 from shared.messages import Message
 from shared.outbox import Parcel
+from shared.publishing import confirming_channel
 
 UNKNOWN: Final = "no.such"
 """The type of what nobody can read."""
@@ -78,7 +79,7 @@ class Upstream:
                 window[parcel.message_id] = parcel
             else:
                 later.append(parcel)
-        outcomes = await broker.publish_all(channel, list(window.values()), _PUBLISH_S)
+        outcomes = await publishing.publish_all(channel, list(window.values()), _PUBLISH_S)
         refused = [
             parcel
             for parcel, outcome in zip(window.values(), outcomes, strict=True)

@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 from aio_pika.exceptions import DeliveryError
 
-from shared import broker, inbox, outbox
+from shared import broker, inbox, outbox, publishing
 from shared.database import PassingTrouble, connection
 from shared.handling import Group, Handling
 from shared.outbox import OutboxRow
@@ -37,13 +37,13 @@ def _deleting_first() -> Any:
 
 
 def _believing_what_was_not_confirmed() -> Any:
-    publish_all = broker.publish_all
+    publish_all = publishing.publish_all
 
     async def optimistic(*arguments: Any) -> list[Exception | None]:
         outcomes = await publish_all(*arguments)
         return [one if isinstance(one, DeliveryError) else None for one in outcomes]
 
-    return patch.object(broker, "publish_all", optimistic)
+    return patch.object(publishing, "publish_all", optimistic)
 
 
 async def _all_fail_together(self: Any, group: Group) -> list[OutboxRow]:

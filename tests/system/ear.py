@@ -10,11 +10,12 @@ from typing import Final, TypeVar
 from aio_pika.abc import AbstractConnection
 from aiormq import Channel
 
-from shared import broker
-from shared.broker import TROUBLE, ChannelGone, Deliveries, Delivery, confirming_channel
+from shared import broker, publishing
+from shared.broker import TROUBLE, ChannelGone, Deliveries, Delivery
 from shared.inbox import MessageKey
 from shared.messages import Message
 from shared.outbox import EXCHANGE, Parcel
+from shared.publishing import confirming_channel
 from shared.wire import BadMessage, parse
 
 M = TypeVar("M", bound=Message)
@@ -138,13 +139,13 @@ class _Marks:
         async with self._one_by_one:
             if self._channel is not None and not self._channel.is_closed:
                 with suppress(ChannelGone, *TROUBLE):
-                    await broker.publish(self._channel, parcel, _PUBLISH_S)
+                    await publishing.publish(self._channel, parcel, _PUBLISH_S)
                     return
             await self.close()
             connected = broker.connected(self._amqp_url, "ear marks")
             connection = await self._closing.enter_async_context(connected)
             self._channel = await confirming_channel(connection, lambda: None)
-            await broker.publish(self._channel, parcel, _PUBLISH_S)
+            await publishing.publish(self._channel, parcel, _PUBLISH_S)
 
     async def close(self) -> None:
         """Close the connection, where there is one."""

@@ -11,12 +11,12 @@ from typing import Final, TypeVar
 
 import asyncpg
 
-from shared import broker, topology
-from shared.broker import confirming_channel
+from shared import broker, publishing, topology
 from shared.database import Connection, Pool, connection
 from shared.inbox import MessageKey
 from shared.messages import Message
 from shared.outbox import Parcel
+from shared.publishing import confirming_channel
 from shared.service import Service
 from tests.servers import AMQP_URL, DATABASE_URL
 from tests.servers.guarded import Guarded, Process
@@ -178,7 +178,10 @@ class House:
         async with broker.connected(self.amqp_url, "test publishes") as connection:
             channel = await confirming_channel(connection, lambda: None)
             await asyncio.gather(
-                *(broker.publish(channel, Parcel.of(message), _PUBLISH_S) for message in messages)
+                *(
+                    publishing.publish(channel, Parcel.of(message), _PUBLISH_S)
+                    for message in messages
+                )
             )
 
     async def wait_for(

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from services.registry import SERVICES
-from shared import broker, dead_letters
-from shared.broker import confirming_channel
+from shared import broker, dead_letters, publishing
 from shared.database import connect, pool
 from shared.messages.upstream import AccountRegistered, TopUpReceived
 from shared.messages.wallet import WalletCredited
 from shared.outbox import OWN_QUEUE, Parcel
+from shared.publishing import confirming_channel
 from shared.topology import check
 from tests.builders import said
 from tests.system.conftest import OpenHouse
@@ -147,7 +147,7 @@ async def put_in_queue(house: House, bodies: dict[str, bytes]) -> None:
             )
             for name, body in bodies.items()
         ]
-        assert await broker.publish_all(channel, parcels, 30) == [None] * len(parcels)
+        assert await publishing.publish_all(channel, parcels, 30) == [None] * len(parcels)
 
 
 def poisons() -> dict[str, tuple[bytes, str]]:

@@ -9,13 +9,14 @@ from aiormq import Channel
 from aiormq.exceptions import AMQPChannelError, ChannelAccessRefused, PublishError
 
 from services.registry import SCHEMAS
-from shared import broker
-from shared.broker import Deliveries, confirming_channel
+from shared import broker, publishing
+from shared.broker import Deliveries
 from shared.database import connect
 from shared.messages.billing import RefundToCredit
 from shared.messages.invoicing import InvoiceIssued
 from shared.messages.wallet import WalletCredited
 from shared.outbox import EXCHANGE, OWN_QUEUE, Parcel
+from shared.publishing import confirming_channel
 from shared.users import Login
 from tests.program import program
 from tests.servers import Servers
@@ -127,7 +128,7 @@ async def test_a_wallet_user_can_say_only_what_the_wallet_owns(users: Users) -> 
 
         async def say(exchange: str, key: str) -> None:
             channel = await confirming_channel(connection, lambda: None)
-            await broker.publish(channel, parcel(exchange, key), 10)
+            await publishing.publish(channel, parcel(exchange, key), 10)
 
         await say(EXCHANGE, "wallet.credited")
         await say(OWN_QUEUE, "wallet")

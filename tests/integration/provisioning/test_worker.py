@@ -8,8 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from services.provisioning.app import SERVICE
-from shared import broker, topology
-from shared.broker import confirming_channel
+from shared import broker, publishing, topology
 from shared.database import Connection, connect, pool
 from shared.messages import Message, Said
 from shared.messages.product_teams import ProductRequested
@@ -22,6 +21,7 @@ from shared.messages.provisioning import (
 )
 from shared.messages.scheduler import TickMinute
 from shared.outbox import Parcel
+from shared.publishing import confirming_channel
 from shared.settings import Settings
 from shared.worker import Worker
 from tests.builders import NOON, said
@@ -51,7 +51,7 @@ class Office:
         async with broker.connected(self._amqp_url, "test") as connection:
             channel = await confirming_channel(connection, lambda: None)
             for message in messages:
-                await broker.publish(channel, Parcel.of(message), WITHIN_S)
+                await publishing.publish(channel, Parcel.of(message), WITHIN_S)
 
     async def hear(self, message_type: type[Message], count: int = 1) -> list[Message]:
         """Wait until so many messages of this type were heard."""

@@ -8,9 +8,9 @@ import aio_pika
 import pytest
 
 from shared import broker, outbox, relay
-from shared.broker import confirming_channel, publish_all
 from shared.database import Connection, PassingTrouble, Pool, connect, pool, transaction
 from shared.outbox import Parcel
+from shared.publishing import confirming_channel, publish_all
 from shared.relay import Relay
 from tests.integration.shared.post import (
     eventually,
