@@ -70,6 +70,7 @@ _UNANSWERED: Final = """
       )
 """
 _LOOK_EVERY_S: Final = 0.5
+_TELL_EVERY: Final = 5_000
 _TOLD: Final = (
     "copies",
     "good_orders",
@@ -251,6 +252,8 @@ async def _put_broken(
                     (queue, number, Broken(b"", None, None, {}, one.expected))
                     for queue, number, one in window
                 ]
+                if numbers.stop % _TELL_EVERY == 0 or numbers.stop == messages:
+                    print(f"{numbers.stop:>7,} of {messages:,} broken messages sent", flush=True)
     return sent
 
 
