@@ -61,6 +61,12 @@ async def append_orders(db: Connection, decided: Sequence[Decided]) -> None:
     Raises:
         asyncpg.SerializationError: if another worker kept one of them just now.
     """
+    items = [
+        (one.order, position, item)
+        for one in decided
+        if one.accepted
+        for position, item in enumerate(one.accepted.items, 1)
+    ]
     await do_first(
         db,
         sql.append_orders,
@@ -78,24 +84,14 @@ async def append_orders(db: Connection, decided: Sequence[Decided]) -> None:
         [one.order.time for one in decided],
         [one.order.envelope.source for one in decided],
         [one.order.envelope.correlation_id or one.order.envelope.id for one in decided],
+        [order.account_id for order, _, _ in items],
+        [order.order_id for order, _, _ in items],
+        [item.item_id for _, _, item in items],
+        [position for _, position, _ in items],
+        [item.resource_id for _, _, item in items],
+        [item.amount for _, _, item in items],
+        [item.model_dump_json(exclude_none=True) for _, _, item in items],
     )
-    items = [
-        (one.order, position, item)
-        for one in decided
-        if one.accepted
-        for position, item in enumerate(one.accepted.items, 1)
-    ]
-    if items:
-        await db.execute(
-            sql.append_items,
-            [order.account_id for order, _, _ in items],
-            [order.order_id for order, _, _ in items],
-            [item.item_id for _, _, item in items],
-            [position for _, position, _ in items],
-            [item.resource_id for _, _, item in items],
-            [item.amount for _, _, item in items],
-            [item.model_dump_json(exclude_none=True) for _, _, item in items],
-        )
 
 
 def _state(decision: Accepted | Rejection) -> str:

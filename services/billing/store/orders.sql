@@ -3,24 +3,23 @@
 select order_id, fingerprint from purchase_order where order_id = any($1::text[]);
 
 -- name: append_orders
--- New orders, accepted or rejected.
-insert into purchase_order (order_id, account_id, action, user_type, payment_method, coupon,
-                            fingerprint, state, reason, amount, currency, placed_at, source,
-                            correlation_id, concluded_at)
-select order_id, account_id, action, user_type, payment_method, coupon, fingerprint, state, reason,
-       amount, currency, placed_at, source, correlation_id,
-       case when state = 'rejected' then placed_at end
-from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[],
-            $8::text[], $9::text[], $10::bigint[], $11::text[], $12::timestamptz[], $13::text[],
-            $14::text[])
-    as t (order_id, account_id, action, user_type, payment_method, coupon, fingerprint, state,
-          reason, amount, currency, placed_at, source, correlation_id);
-
--- name: append_items
--- The items of accepted orders, with their price.
+-- New orders, accepted or rejected, and the items of those that were accepted, with their price.
+with decided as (
+    insert into purchase_order (order_id, account_id, action, user_type, payment_method, coupon,
+                                fingerprint, state, reason, amount, currency, placed_at, source,
+                                correlation_id, concluded_at)
+    select order_id, account_id, action, user_type, payment_method, coupon, fingerprint, state,
+           reason, amount, currency, placed_at, source, correlation_id,
+           case when state = 'rejected' then placed_at end
+    from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[],
+                $8::text[], $9::text[], $10::bigint[], $11::text[], $12::timestamptz[], $13::text[],
+                $14::text[])
+        as t (order_id, account_id, action, user_type, payment_method, coupon, fingerprint, state,
+              reason, amount, currency, placed_at, source, correlation_id)
+)
 insert into order_item (account_id, order_id, item_id, position, resource_id, amount, priced)
-select * from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::bigint[],
-                     $7::jsonb[]);
+select * from unnest($15::text[], $16::text[], $17::text[], $18::integer[], $19::text[],
+                     $20::bigint[], $21::jsonb[]);
 
 -- name: find_ordered_resources
 -- What orders are about.
