@@ -33,7 +33,7 @@ from tests.builders import said
 from tests.faults.mutations import Broken, broken, samples
 from tests.faults.site import Site, open_site
 from tests.servers import Servers, servers
-from tests.system.shop import assert_audit_is_clean, catalogue, customer, order, server
+from tests.system.shop import assert_nothing_is_wrong, catalogue, customer, order, server
 
 _WINDOW: Final = 200
 _WAITING_AT_MOST: Final = 400
@@ -139,9 +139,9 @@ async def fuzz(
         await site.conclude(_CONCLUDE_S)
         seconds = time.monotonic() - began
         ends = await _ends_of(site, sent)
-        await assert_audit_is_clean(site.house)
+        await assert_nothing_is_wrong(site.house)
         replayed = await _mended(site)
-        await assert_audit_is_clean(site.house)
+        await assert_nothing_is_wrong(site.house)
     assert not site.failures, site.failures[:5]
     return {
         "seed": seed,
