@@ -15,6 +15,7 @@ from shared import broker, metrics, outbox, publishing
 from shared.broker import CHANNEL_TROUBLE, TROUBLE, ChannelGone
 from shared.database import PassingTrouble, Pool, connection
 from shared.failpoints import passing
+from shared.lifetime import beside
 from shared.outbox import OutboxRow
 from shared.settings import Settings
 
@@ -70,7 +71,12 @@ class Relay:
         async with self._changed:
             await self._changed.wait_for(lambda: not self._held)
 
-    async def poll(self) -> None:
+    async def run(self) -> None:
+        """Publish, claim what is due, and delete what was confirmed, until cancelled."""
+        async with beside(self._claim(), self._forget()):
+            await self._keep_publishing()
+
+    async def _claim(self) -> None:
         """Claim what is due, again and again: retries, and what a worker that died had said."""
         while not self._closing:
             room = self._settings.publish_window - len(self._held)
@@ -87,8 +93,8 @@ class Relay:
             if not claimed or len(claimed) < room:
                 await asyncio.sleep(self._settings.outbox_poll_s)
 
-    async def forget(self) -> None:
-        """Delete what the broker confirmed, a moment's confirmations at once, until cancelled.
+    async def _forget(self) -> None:
+        """Delete what the broker confirmed, a moment's confirmations at once.
 
         What was not deleted before its worker died, or Postgres could not delete, is published
         once more when its lease is over.
@@ -106,8 +112,8 @@ class Relay:
                 self._held.difference_update(confirmed)
                 self._changed.notify_all()
 
-    async def run(self) -> None:
-        """Keep a connection for publishing, and publish over it, until cancelled."""
+    async def _keep_publishing(self) -> None:
+        """Keep a connection for publishing, and publish over it."""
         url = self._settings.amqp_url.get_secret_value()
         while True:
             try:

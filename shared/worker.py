@@ -66,8 +66,6 @@ class Worker:
             handling = Handling(self.service, durable, quick, self._settings, self._stopping)
             async with beside(
                 relay.run(),
-                relay.poll(),
-                relay.forget(),
                 again_and_again(_HOUSEKEEPING_S, lambda: self._forget(handling)),
                 again_and_again(_MEASURE_S, lambda: self._measure(quick)),
                 drain(self.service.name, durable, self._settings),

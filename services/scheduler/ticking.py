@@ -59,7 +59,7 @@ class Scheduler:
             return
         async with pool(url, name, size=4) as connections:
             relay = Relay(name, connections, self._settings)
-            async with beside(relay.run(), relay.poll(), relay.forget()):
+            async with beside(relay.run()):
                 log.info("worker started", service=name)
                 while not self._stopping.is_set():
                     await self._wait(await self._say_due(connections, relay))

@@ -132,12 +132,10 @@ async def left(connections: Pool) -> int:
 async def relaying(connections: Pool, settings: Settings) -> AsyncIterator[Relay]:
     """A relay at work."""
     relay = Relay("wallet", connections, settings)
-    tasks = [asyncio.create_task(one) for one in (relay.run(), relay.poll(), relay.forget())]
+    running = asyncio.create_task(relay.run())
     try:
         yield relay
-        for task in tasks:
-            assert not task.done() or task.exception() is None
+        assert not running.done()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
