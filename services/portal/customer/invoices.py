@@ -1,7 +1,7 @@
 """Invoices: the billing history, each invoice, and paying several of them."""
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
@@ -16,6 +16,7 @@ from services.portal.web.forms import form_key
 from services.portal.web.pages import render
 from services.portal.web.paging import FILE, PAGE, paged, place_of
 from services.portal.web.visits import Visit, for_customers, path_of
+from shared.database import Connection
 from shared.messages.upstream import InvoicePaymentRequested
 
 _COLUMNS: Final = (
@@ -94,31 +95,36 @@ async def table(visit: Visit) -> Response:
     return csv_file("invoices", _COLUMNS, ([row[name] for name in _COLUMNS] for row in rows))
 
 
+async def read_invoice(visit: Visit, db: Connection) -> dict[str, Any]:
+    """What every page of an invoice shows: its lines, payments and credit notes.
+
+    Raises:
+        HTTPException: 404 if the account has no such invoice.
+    """
+    of_invoice = (visit.mine.account_id, visit.request.path_params["invoice_id"])
+    after = await events.get_position(db, visit.mine.account_id)
+    invoice = await invoices.find_invoice(db, *of_invoice)
+    if invoice is None:
+        raise HTTPException(404)
+    return {
+        "after": after,
+        "invoice": invoice,
+        "payments": await invoices.find_payments_of(db, *of_invoice),
+        "notes": await invoices.find_credit_notes_of(db, *of_invoice),
+    }
+
+
 async def show(visit: Visit) -> Response:
-    """One invoice, with its lines, payments and credit notes."""
+    """One invoice, and how it can be paid."""
     account_id, invoice_id = visit.mine.account_id, visit.request.path_params["invoice_id"]
     async with visit.reading() as db:
-        after = await events.get_position(db, account_id)
-        invoice = await invoices.find_invoice(db, account_id, invoice_id)
-        if invoice is None:
-            raise HTTPException(404)
-        paid = await invoices.find_payments_of(db, account_id, invoice_id)
-        notes = await invoices.find_credit_notes_of(db, account_id, invoice_id)
-        to_pay = await payments.find_open_payments(db, account_id, invoice_id=invoice_id)
-        held = await wallets.find_wallets(db, account_id)
-    return render(
-        visit,
-        "customer/invoice.html",
-        {
-            "after": after,
-            "invoice": invoice,
-            "payments": paid,
-            "notes": notes,
-            "to_pay": to_pay,
-            "wallets": held,
+        values = await read_invoice(visit, db)
+        values |= {
+            "to_pay": await payments.find_open_payments(db, account_id, invoice_id=invoice_id),
+            "wallets": await wallets.find_wallets(db, account_id),
             "key": form_key(),
-        },
-    )
+        }
+    return render(visit, "customer/invoice.html", values)
 
 
 async def pay(visit: Visit) -> Response:
