@@ -1,7 +1,8 @@
 """What comes off a queue, whatever publishers wrote around it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,6 +43,17 @@ async def taken(amqp_url: str, office: PostOffice, count: int) -> list[broker.De
             group += await deliveries.take(10)
         await deliveries.acknowledge(group[-1])
         return group
+
+
+@asynccontextmanager
+async def consuming(amqp_url: str) -> AsyncIterator[tuple[PostOffice, Deliveries]]:
+    """A queue in which nothing lies yet, and what comes off it."""
+    async with (
+        post_office(amqp_url) as office,
+        broker.connected(amqp_url, "test consumes") as connection,
+    ):
+        await office.declare("news")
+        yield office, await Deliveries.of(connection, "news", 10)
 
 
 @pytest.mark.parametrize(
@@ -96,12 +108,7 @@ async def test_a_group_ends_with_the_message_that_makes_it_large(amqp_url: str) 
 
 
 async def test_a_message_waits_for_others_to_share_its_group(amqp_url: str) -> None:
-    async with (
-        post_office(amqp_url) as office,
-        broker.connected(amqp_url, "test consumes") as connection,
-    ):
-        await office.declare("news")
-        deliveries = await Deliveries.of(connection, "news", 10)
+    async with consuming(amqp_url) as (office, deliveries):
         taking = asyncio.create_task(deliveries.take(3, linger_s=60))
         for number in range(3):
             assert not taking.done()
@@ -112,24 +119,14 @@ async def test_a_message_waits_for_others_to_share_its_group(amqp_url: str) -> N
 
 
 async def test_nobody_waits_for_others_longer_than_that(amqp_url: str) -> None:
-    async with (
-        post_office(amqp_url) as office,
-        broker.connected(amqp_url, "test consumes") as connection,
-    ):
-        await office.declare("news")
-        deliveries = await Deliveries.of(connection, "news", 10)
+    async with consuming(amqp_url) as (office, deliveries):
         await office.channel.basic_publish(b"x", routing_key="news")
         async with asyncio.timeout(10):
             assert len(await deliveries.take(3, linger_s=0.01)) == 1
 
 
 async def test_told_to_stop_nobody_waits_for_others(amqp_url: str) -> None:
-    async with (
-        post_office(amqp_url) as office,
-        broker.connected(amqp_url, "test consumes") as connection,
-    ):
-        await office.declare("news")
-        deliveries = await Deliveries.of(connection, "news", 10)
+    async with consuming(amqp_url) as (office, deliveries):
         taking = asyncio.create_task(deliveries.take(3, linger_s=60))
         await office.channel.basic_publish(b"x", routing_key="news")
         await office.gone("news")
@@ -139,12 +136,7 @@ async def test_told_to_stop_nobody_waits_for_others(amqp_url: str) -> None:
 
 
 async def test_a_queue_that_is_deleted_ends_its_consumers_deliveries(amqp_url: str) -> None:
-    async with (
-        post_office(amqp_url) as office,
-        broker.connected(amqp_url, "test consumes") as connection,
-    ):
-        await office.declare("news")
-        deliveries = await Deliveries.of(connection, "news", 10)
+    async with consuming(amqp_url) as (office, deliveries):
         await office.channel.queue_delete("news")
         with pytest.raises(ChannelGone):
             await deliveries.take(10)
@@ -169,12 +161,7 @@ async def test_deliveries_of_a_connection_that_is_lost_can_not_be_acknowledged(
 
 
 async def test_told_to_stop_there_is_nothing_more_to_take(amqp_url: str) -> None:
-    async with (
-        post_office(amqp_url) as office,
-        broker.connected(amqp_url, "test consumes") as connection,
-    ):
-        await office.declare("news")
-        deliveries = await Deliveries.of(connection, "news", 10)
+    async with consuming(amqp_url) as (office, deliveries):
         await office.channel.basic_publish(b"x", routing_key="news")
         deliveries.stop()
         assert await deliveries.take(10) == []
