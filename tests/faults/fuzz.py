@@ -139,9 +139,9 @@ async def fuzz(
         await site.conclude(_CONCLUDE_S)
         seconds = time.monotonic() - began
         ends = await _ends_of(site, sent)
-        await assert_nothing_is_wrong(site.house)
+        in_flight = await assert_nothing_is_wrong(site.house)
         replayed = await _mended(site)
-        await assert_nothing_is_wrong(site.house)
+        in_flight += await assert_nothing_is_wrong(site.house)
     assert not site.failures, site.failures[:5]
     return {
         "seed": seed,
@@ -155,6 +155,7 @@ async def fuzz(
         "beside_p50_s": round(statistics.median(beside), 3),
         "beside_p99_s": round(_p99(beside), 3),
         "slowed_by": round(statistics.median(beside) / statistics.median(alone), 2),
+        "in_flight": in_flight,
         **replayed,
     }
 

@@ -28,6 +28,7 @@ async def test_every_broken_message_ends_somewhere_and_no_order_beside_it_is_hel
     figures = await fuzz(own_servers, tmp_path, seed=3, messages=MESSAGES, orders=20)
     assert sum(figures["ends"].values()) == figures["copies"] >= MESSAGES
     assert {"not_json", "not_cloudevent", "unknown_type", "bad_field"} <= figures["ends"].keys()
+    assert not figures["in_flight"]
     assert figures["slowed_by"] < SLOWED_BY_AT_MOST
     assert 0 <= figures["dead_again"] < figures["replayed"]
 
