@@ -11,10 +11,10 @@ from playwright.async_api import Page, ViewportSize, expect
 
 from services.registry import SERVICES
 from shared.messages.billing import AccountSwitched
-from shared.messages.invoicing import InvoiceRunCompleted
+from shared.messages.invoicing import InvoiceRunCompleted, InvoicesIssued
 from shared.messages.provisioning import ResourceProvisioned
 from shared.messages.scheduler import TickMonth
-from shared.messages.upstream import AccountSwitchRequested
+from shared.messages.upstream import AccountSwitchRequested, InvoicePaymentRecorded
 from shared.periods import BillingMonth
 from tests.builders import said
 from tests.servers.server import free_port
@@ -144,6 +144,39 @@ async def test_a_customer_chooses_what_to_be_told_and_who_gets_copies(
     await expect(page.locator("[data-test=concluded]")).to_be_visible()
     await page.get_by_role("link", name="Look at it").click()
     await expect(page.locator("[data-test=agreement]")).to_have_count(0)
+
+
+async def test_what_a_customer_chose_stays_chosen_when_it_is_fetched_anew(
+    page: Page, house: House
+) -> None:
+    await _month_of_use(house)
+    (issued,) = (one for told in house.heard(InvoicesIssued) for one in told.invoices)
+    await log_in(page, "chi@example.com", "acc-1")
+    await expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    await page.goto(f"{page.url}/invoices?status=open")
+    chosen = page.get_by_label("Choose ")
+    await chosen.check()
+    await house.publish(_recorded(issued.invoice_id, "transfer-1"))
+    await expect(page.get_by_role("row").nth(1)).to_contain_text("₫80,000")
+    await expect(chosen).to_be_checked()
+    await page.get_by_role("link", name=issued.number).click()
+    gateway = page.get_by_label("Payment gateway")
+    await gateway.check()
+    await house.publish(_recorded(issued.invoice_id, "transfer-2"))
+    await expect(page.locator("[data-test=outstanding]")).to_have_text("₫70,000")
+    await expect(gateway).to_be_checked()
+
+
+def _recorded(invoice_id: str, reference: str) -> InvoicePaymentRecorded:
+    return said(
+        InvoicePaymentRecorded(
+            invoice_id=invoice_id,
+            account_id="acc-1",
+            amount=10_000,
+            reference=reference,
+            recorded_by="sales",
+        )
+    )
 
 
 async def test_a_customer_pays_the_months_invoice_on_pages_that_everybody_can_use(
