@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final, TypeVar
 
@@ -125,6 +125,21 @@ async def beside(*tasks: Awaitable[None]) -> AsyncIterator[None]:
                 task.cancel()
             await asyncio.wait(running, timeout=_CANCEL_AGAIN_S)
         await asyncio.gather(*running, return_exceptions=True)
+
+
+def log_where_all_waits() -> None:
+    """Log where each task of this process waits, for a worker that stands still."""
+    for task in asyncio.all_tasks():
+        log.info("task waits", task=task.get_name(), at=list(_waits_at(task.get_coro())))
+
+
+def _waits_at(awaited: object) -> Iterator[str]:
+    """The lines at which a coroutine waits, the innermost last: a task's stack shows the first."""
+    while awaited is not None:
+        frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None)
+        if frame is not None:
+            yield f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_qualname}"
+        awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
 
 
 def collect_seldom() -> None:

@@ -11,7 +11,7 @@ import uvloop
 from services.cli.console import Failure, settings
 from services.registry import SERVICES, worker_of
 from shared import log, ops
-from shared.lifetime import collect_seldom
+from shared.lifetime import collect_seldom, log_where_all_waits
 from shared.settings import settings_of
 from shared.tracing import TracingMissing, spans_of
 
@@ -25,7 +25,8 @@ def run(
 ) -> None:
     """Run workers in this process until SIGTERM or Ctrl-C.
 
-    A worker that is told to stop finishes the messages in hand first. Several services in one
+    A worker that is told to stop finishes the messages in hand first. On SIGUSR1 it logs where it
+    waits. Several services in one
     process are for a small machine; to scale, start more processes of one service.
     """
     if unknown := set(names) - {*_NAMES, "all"}:
@@ -58,6 +59,7 @@ async def _run(names: list[str]) -> None:
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sign, stop)
+    loop.add_signal_handler(signal.SIGUSR1, log_where_all_waits)
     async with ops.serving(shared.ops_port, lambda: all(worker.ready for worker in workers)):
         async with asyncio.TaskGroup() as group:
             for worker in workers:

@@ -45,6 +45,12 @@ _ERRANDS: Final = """
          + (select count(*) from notifications.errand)
          + (select count(*) from portal.webhook_delivery where state = 'waiting')
 """
+_STATEMENTS: Final = """
+    select application_name, state, wait_event, query_start, left(query, 200) as query
+    from pg_stat_activity where datname = current_database()
+"""
+_TOLD_S: Final = 3
+"""How long workers may take to log where they wait."""
 SETTINGS: Final = {
     "CLOUDTILL_RETRY_DELAYS_S": "[0.1,0.2,0.5,1,2,2,5,5,10,10,20,20,30,30,30,30,30]",
     "CLOUDTILL_REFERENCE_WAIT_S": "150",
@@ -256,10 +262,24 @@ class Site:
                 return
             if (now := await self._handled()) > handled:
                 handled, until = now, time.monotonic() + within_s
-            stands_still = f"nothing was handled for {within_s} s, and there is still work: {left}"
-            assert time.monotonic() < until, stands_still
+            if time.monotonic() > until:
+                stands_still = f"nothing was handled for {within_s} s, and there is still work"
+                raise AssertionError(f"{stands_still}: {left}\n{await self._seen_standing_still()}")
             looked_s = time.monotonic() - began
             await asyncio.sleep(max(0.2, 3 * looked_s))  # who looks must not be who holds up
+
+    async def _seen_standing_still(self) -> str:
+        """What tells where work is that nobody does: queues, statements, and where workers wait."""
+        queues = await self.rabbitmqctl(
+            *("list_queues", "name", "messages_ready", "messages_unacknowledged", "consumers")
+        )
+        async with self.database() as db:
+            statements = [dict(row) for row in await db.fetch(_STATEMENTS)]
+        for worker in self.workers:
+            worker.send(signal.SIGUSR1)
+        await asyncio.sleep(_TOLD_S)
+        words = "\n".join(worker.last_words for worker in self.workers)
+        return f"{await self.house.unconcluded()}\n{queues}\n{statements}\n{words}"
 
     async def caught_up(self, at_most: int) -> None:
         """Wait until the services' queues hold no more than `at_most` messages."""

@@ -40,7 +40,7 @@ IMPATIENT: Final = {
 """Settings under which a test does not wait for what an operator would."""
 
 _UNCONCLUDED = """
-    select count(*)
+    select day, source, id
     from unnest($1::date[], $2::text[], $3::text[]) as heard (day, source, id)
     where not exists (
         select from {service}.inbox i
@@ -72,6 +72,10 @@ class WorkerProcess:
         """Ask it to stop and wait until it has; returns its exit code."""
         self._end_is_known = True
         return self._guarded.end(self._process, signal.SIGTERM)
+
+    def ask_where_it_waits(self) -> None:
+        """Let it log where each of its tasks waits."""
+        self._process.send_signal(signal.SIGUSR1)
 
     async def wait_for_end(self, within_s: float = 60) -> int:
         """Wait until it ends by itself; returns its exit code, -9 where it was killed.
@@ -230,8 +234,8 @@ class House:
             for service in self._services:
                 if self._at_work and service.name not in self._at_work:
                     continue  # where others start the workers, all are waited for
-                if count := await self._count_unconcluded(db, service):
-                    return f"{count} messages for {service.name}"
+                if left := await self._unconcluded(db, service):
+                    return f"{len(left)} messages for {service.name}"
             waiting = await db.fetchval(
                 "select "
                 + " + ".join(f"(select count(*) from {one.name}.outbox)" for one in self._services)
@@ -241,20 +245,25 @@ class House:
         await self.ear.catch_up()
         return "new messages" if len(self.ear.heard) > heard else None
 
-    async def _count_unconcluded(self, db: Connection, service: Service) -> int:
-        keys = [
-            MessageKey.of(message)
+    async def unconcluded(self) -> dict[str, list[Message]]:
+        """What each service heard and has not concluded."""
+        async with connection(self.database) as db:
+            return {one.name: await self._unconcluded(db, one) for one in self._services}
+
+    async def _unconcluded(self, db: Connection, service: Service) -> list[Message]:
+        messages = {
+            MessageKey.of(message): message
             for message in self.ear.heard
             if type(message) in service.handlers
             and message.bound_to(service.name) == message.routing_key
-        ]
-        count: int = await db.fetchval(
+        }
+        rows = await db.fetch(
             _UNCONCLUDED.format(service=service.name),
-            [key.day for key in keys],
-            [key.source for key in keys],
-            [key.id for key in keys],
+            [key.day for key in messages],
+            [key.source for key in messages],
+            [key.id for key in messages],
         )
-        return count
+        return [messages[MessageKey(*row)] for row in rows]
 
     def _assert_alive(self) -> None:
         ended = {

@@ -6,6 +6,7 @@ from shared.database import connect
 from shared.messages.upstream import AccountRegistered, TopUpReceived
 from shared.messages.wallet import WalletCredited
 from tests.builders import said
+from tests.integration.shared.post import eventually
 from tests.system.conftest import OpenHouse
 
 SECOND_MESSAGE = [
@@ -59,6 +60,21 @@ async def test_a_worker_killed_at_any_step_credits_a_top_up_exactly_once(
         await db.close()
     assert [tuple(entry) for entry in ledger] == [("t-1", 500_000, 500_000)]
     assert balance == 500_000
+
+
+async def test_a_worker_that_is_asked_logs_where_it_waits_and_works_on(
+    house_of: OpenHouse,
+) -> None:
+    house = await house_of("wallet")
+    worker = house.start("wallet")
+
+    async def told() -> bool:
+        if worker.started:
+            worker.ask_where_it_waits()
+        return "Deliveries._until_waiting" in worker.log.read_text()
+
+    await eventually(told)
+    assert worker.terminate() == 0
 
 
 async def test_a_top_up_that_is_published_twice_is_credited_once(house_of: OpenHouse) -> None:
