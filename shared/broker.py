@@ -45,6 +45,10 @@ class ChannelGone(Exception):
     """The channel was closed; what was delivered on it comes again."""
 
 
+class NothingCame(Exception):
+    """Nothing was delivered for a long time, though there may be something to deliver."""
+
+
 class _Connection(aio_pika.Connection):
     """A connection that is closed where it never came to be: else aio-pika's destructor tries to
     close it whenever, and in whichever thread, Python happens to collect it."""
@@ -119,7 +123,8 @@ async def _connect(url: str, name: str) -> AbstractConnection:
 @contextmanager
 def _breaking_as_trouble() -> Iterator[None]:
     """A connection that breaks at the wrong moment makes aiormq cancel what we wait for, or end
-    with what is meant for its own loops. Neither may end a worker, and least of all silently."""
+    with what is meant for its own loops, or with an `Exception` that says nothing. None of these
+    may end a worker, and least of all silently."""
     try:
         yield
     except StopAsyncIteration as error:
@@ -129,6 +134,10 @@ def _breaking_as_trouble() -> Iterator[None]:
         if task is None or task.cancelling():
             raise
         raise ConnectionResetError("the connection broke, and what waited for it") from error
+    except Exception as error:
+        if type(error) is not Exception or error.args:
+            raise
+        raise ConnectionResetError("the connection broke, and nobody says why") from error
 
 
 async def pause_before_reconnecting() -> None:
@@ -210,18 +219,28 @@ class Deliveries:
     def _cancelled(self, _frame: object) -> None:
         self._closed()
 
-    async def take(self, at_most: int, linger_s: float = 0) -> list[Delivery]:
+    async def take(
+        self, at_most: int, linger_s: float = 0, patience_s: float | None = None
+    ) -> list[Delivery]:
         """What has come meanwhile; else the first that comes. Empty once stopped.
 
         Args:
             at_most: messages.
             linger_s: how long the oldest of fewer waits for others. Messages that were published
                 together arrive one by one, and a group costs much the same however small it is.
+            patience_s: how long to wait for the first; None: for ever.
 
         Raises:
             ChannelGone: what is still waiting can't be acknowledged any more, and comes again.
+            NothingCame: nobody knows whether there is nothing, or whether the broker believes to
+                have delivered what never arrived (rabbitmq-server#11228, #15473). Where the
+                connection ends, that comes again.
         """
-        await self._until_waiting(1)
+        try:
+            async with asyncio.timeout(patience_s):
+                await self._until_waiting(1)
+        except TimeoutError:
+            raise NothingCame from None
         left_s = self._waiting_since + linger_s - _now()
         if left_s > 0:
             with suppress(TimeoutError):

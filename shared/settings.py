@@ -52,6 +52,9 @@ class Settings(EnvironmentSettings):
     group_linger_s: float = Field(
         0.012, ge=0, lt=1, description="How long a message waits for others to share a group."
     )
+    consume_anew_s: float = Field(
+        300, gt=0, description="After how long without a message a worker consumes anew."
+    )
     groups_ahead: int = Field(4, ge=2, le=16, description="Groups the broker may send ahead.")
     publish_window: int = Field(500, ge=1, le=5_000, description="Publishes in flight, at most.")
     publish_timeout_s: float = Field(15, gt=0)

@@ -9,7 +9,7 @@ import structlog
 from aio_pika.abc import AbstractConnection
 
 from shared import broker, metrics
-from shared.broker import TROUBLE, ChannelGone, Deliveries
+from shared.broker import TROUBLE, ChannelGone, Deliveries, NothingCame
 from shared.database import Pool, connection, pool
 from shared.dead_queue import drain
 from shared.failpoints import passing
@@ -84,6 +84,8 @@ class Worker:
             try:
                 async with broker.connected(url, f"{self.service.name} consumes") as connection:
                     await self._consume_over(connection, handling, relay)
+            except NothingCame:
+                log.debug("consuming anew", service=self.service.name)
             except (ChannelGone, *TROUBLE) as error:
                 log.warning("consuming interrupted", service=self.service.name, error=repr(error))
                 await broker.pause_before_reconnecting()
@@ -102,7 +104,7 @@ class Worker:
             return
         self.ready = True
         size, linger_s = self._settings.group_size, self._settings.group_linger_s
-        while group := await deliveries.take(size, linger_s):
+        while group := await deliveries.take(size, linger_s, self._settings.consume_anew_s):
             rows = await handling.conclude(group)
             await deliveries.acknowledge(group[-1])
             passing("acknowledged", (one.type or "" for one in group))

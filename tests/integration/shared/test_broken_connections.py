@@ -86,12 +86,19 @@ def test_a_proxy_that_lets_us_in_and_has_no_broker_is_trouble_that_passes() -> N
     hanging_up.join()
 
 
-async def test_what_aiormq_cancels_under_a_body_is_trouble_and_not_our_own_cancellation(
-    amqp_url: str,
+@pytest.mark.parametrize("how", [asyncio.CancelledError, Exception])
+async def test_with_what_aiormq_ends_a_body_is_trouble_and_nothing_of_our_own(
+    amqp_url: str, how: type[BaseException]
 ) -> None:
     with pytest.raises(ConnectionResetError):
         async with broker.connected(amqp_url, "test"):
-            raise asyncio.CancelledError
+            raise how
+
+
+async def test_what_a_body_raises_with_a_word_of_its_own_stays_what_it_is(amqp_url: str) -> None:
+    with pytest.raises(Exception, match="a bug of ours"):
+        async with broker.connected(amqp_url, "test"):
+            raise Exception("a bug of ours")  # noqa: TRY002 - aiormq raises such, without a word
 
 
 async def test_a_body_that_is_really_cancelled_stays_cancelled(amqp_url: str) -> None:

@@ -15,7 +15,7 @@ from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 
 from shared import broker
-from shared.broker import ChannelGone, Deliveries
+from shared.broker import ChannelGone, Deliveries, NothingCame
 from tests.integration.shared.post import PostOffice, post_office
 
 
@@ -133,6 +133,12 @@ async def test_told_to_stop_nobody_waits_for_others(amqp_url: str) -> None:
         deliveries.stop()
         async with asyncio.timeout(10):
             assert await taking == []
+
+
+async def test_who_waits_only_so_long_is_told_that_nothing_came(amqp_url: str) -> None:
+    async with consuming(amqp_url) as (_, deliveries):
+        with pytest.raises(NothingCame):
+            await deliveries.take(1, patience_s=0.01)
 
 
 async def test_a_queue_that_is_deleted_ends_its_consumers_deliveries(amqp_url: str) -> None:
