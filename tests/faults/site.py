@@ -49,6 +49,8 @@ _STATEMENTS: Final = """
     select application_name, state, wait_event, query_start, left(query, 200) as query
     from pg_stat_activity where datname = current_database()
 """
+_LOOK_CLOSER_S: Final = 45
+"""After how long without a message handled to tell what is seen: before workers consume anew."""
 _TOLD_S: Final = 3
 """How long workers may take to log where they wait."""
 SETTINGS: Final = {
@@ -58,6 +60,7 @@ SETTINGS: Final = {
     "CLOUDTILL_GROUP_SIZE": "50",
     "CLOUDTILL_GROUPS_AHEAD": "2",
     "CLOUDTILL_DATABASE_SILENCE_S": "5",
+    "CLOUDTILL_CONSUME_ANEW_S": "60",
 }
 """Beyond those of a house: what faults hold up is waited for, and no fault for long."""
 
@@ -254,25 +257,26 @@ class Site:
         Raises:
             AssertionError: if there is still work after that time.
         """
-        handled, until = 0, time.monotonic() + within_s
+        handled, until, looked_closer = 0, time.monotonic() + within_s, False
         while True:
             began = time.monotonic()
             left = await self._left_to_do()
             if left is None:
                 return
             if (now := await self._handled()) > handled:
-                handled, until = now, time.monotonic() + within_s
-            if time.monotonic() > until:
-                stands_still = f"nothing was handled for {within_s} s, and there is still work"
-                raise AssertionError(f"{stands_still}: {left}\n{await self._seen_standing_still()}")
+                handled, until, looked_closer = now, time.monotonic() + within_s, False
+            stands_still = f"nothing is handled, and there is still work: {left}"
+            assert time.monotonic() < until, stands_still
+            if time.monotonic() > until - within_s + _LOOK_CLOSER_S and not looked_closer:
+                looked_closer = True
+                print(stands_still, await self._seen_standing_still(), sep="\n", flush=True)
             looked_s = time.monotonic() - began
             await asyncio.sleep(max(0.2, 3 * looked_s))  # who looks must not be who holds up
 
     async def _seen_standing_still(self) -> str:
         """What tells where work is that nobody does: queues, statements, and where workers wait."""
-        queues = await self.rabbitmqctl(
-            *("list_queues", "name", "messages_ready", "messages_unacknowledged", "consumers")
-        )
+        columns = ("name", "messages_ready", "messages_unacknowledged", "consumers")
+        queues = await self.rabbitmqctl("list_queues", *columns) if self.servers.broker else ""
         async with self.database() as db:
             statements = [dict(row) for row in await db.fetch(_STATEMENTS)]
         for worker in self.workers:
