@@ -99,10 +99,14 @@ class Handling:
         return said
 
     def _read(self, deliveries: Sequence[Delivery]) -> tuple[Group, list[Received]]:
-        """What came for the first time, and what came back and may have crashed a worker."""
+        """What came for the first time, and what came back and may have crashed a worker.
+
+        Of copies of a message the one that was put off most often stands for all: were it put off
+        once more by another, it would become one with its own row in the outbox, which the relay
+        that published it is about to delete.
+        """
         fresh = Group()
-        returned: list[Received] = []
-        seen: set[tuple[str, str]] = set()
+        received: dict[tuple[str, str], Received] = {}
         for delivery in deliveries:
             try:
                 message = parse(delivery.body, delivery.type, delivery.attempt)
@@ -120,13 +124,16 @@ class Handling:
                 fresh.letters.append(_unreadable(delivery, bug))
                 continue
             key = MessageKey.of(message)
-            if (key.source, key.id) in seen:
+            copy = received.get((key.source, key.id))
+            if copy:
                 metrics.DUPLICATES.labels(self._service.name).inc()
-                continue
-            seen.add((key.source, key.id))
+                if copy.delivery.attempt >= delivery.attempt:
+                    continue
             parent = self._spans.enter(message) if self._spans else None
-            received = Received(delivery, message, key, parent)
-            (returned if delivery.redelivered else fresh.messages).append(received)
+            received[key.source, key.id] = Received(delivery, message, key, parent)
+        returned: list[Received] = []
+        for one in received.values():
+            (returned if one.delivery.redelivered else fresh.messages).append(one)
         return fresh, returned
 
     async def _together(self, group: Group) -> list[OutboxRow]:

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
+import pytest
+
 from shared import outbox
 from shared.database import Connection, transaction
 from shared.messages import NotYet, Said
@@ -25,6 +27,20 @@ async def test_two_workers_that_put_off_copies_of_a_message_put_off_one(database
         assert await one.put_off() == [(each, 1) for each in ids]
         await one.conclude(delivered(top_up("m-00"), attempt=1))
         assert ("m-00", 2) in await one.put_off()
+
+
+@pytest.mark.parametrize("redelivered", [False, True])
+async def test_a_copy_never_stands_in_for_one_that_was_put_off_more_often(
+    database_url: str, redelivered: bool
+) -> None:
+    """Put off, it would become one with the other's row, which its relay is about to delete."""
+    async with room(database_url, not_yet) as here:
+        await here.conclude(delivered(top_up("m")))
+        assert await here.put_off() == [("m", 1)]
+        late_copy = delivered(top_up("m"))
+        put_off_before = delivered(top_up("m"), attempt=1, redelivered=redelivered)
+        await here.conclude(late_copy, put_off_before)
+        assert await here.put_off() == [("m", 1), ("m", 2)]
 
 
 async def test_other_messages_of_the_same_id_and_what_is_said_twice_stay_apart(
