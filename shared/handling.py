@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from time import time_ns
 from typing import TypeVar
 
@@ -170,16 +171,20 @@ class Handling:
             said += await self._tried(unsuspected)
         for one in left:
             if (one.key.source, one.key.id) in suspects:
-                said += await self._alone(one)
+                said += await self._repeating(partial(self._alone, one))
         return said
 
     async def _alone(self, one: Received) -> list[OutboxRow]:
-        """Try a message that may kill its worker."""
-        tries = await self._suspect([one])
-        if tries > self._settings.suspect_tries:
-            letter = _put_away(one, "suspected_crash", f"{tries - 1} workers ended while trying it")
-            return await self._until_reachable(Group(letters=[letter]))
-        return await self._tried([one])
+        """Try a message that may kill its worker, while nobody tries a copy of it: who lives and
+        still tries would count among those who died of it."""
+        async with transaction(self._quick) as db:
+            await inbox.lock_try(db, one.key)
+            tries = await self._suspect([one])
+            if tries > self._settings.suspect_tries:
+                ended = f"{tries - 1} workers ended while trying it"
+                letter = _put_away(one, "suspected_crash", ended)
+                return await self._until_reachable(Group(letters=[letter]))
+            return await self._tried([one])
 
     async def _tried(self, suspected: Sequence[Received]) -> list[OutboxRow]:
         """Try what is noted as tried, and note that the worker survived it."""

@@ -61,6 +61,12 @@ async def find_remembered(db: Connection, keys: Collection[MessageKey]) -> set[t
     return {(row["source"], row["id"]) for row in rows}
 
 
+async def lock_try(db: Connection, key: MessageKey) -> None:
+    """Wait until nobody else tries a copy of this message alone, and keep others from it until the
+    caller's transaction ends."""
+    await db.execute(sql.lock_try, key.source, key.id)
+
+
 async def suspect(
     db: Connection, keys: Collection[MessageKey], this_try: str
 ) -> dict[tuple[str, str], int]:

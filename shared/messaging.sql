@@ -54,6 +54,10 @@ select drop_inbox_day($1);
 -- Let an operator replay a message of a forgotten day.
 delete from inbox_day where day = $1 and forgotten_at is not null;
 
+-- name: lock_try
+-- Let nobody else try a message that may kill its worker, until this transaction ends.
+select pg_advisory_xact_lock(hashtextextended(concat_ws(' ', current_schema(), $1::text, $2::text), 0));
+
 -- name: suspect
 -- Note that messages which came back after a crash are being tried; how often each was.
 insert into suspect (source, id, last_try)

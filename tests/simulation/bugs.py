@@ -68,6 +68,18 @@ async def _once_is_enough(self: Any, act: Callable[[], Any]) -> Any:
         return []
 
 
+def _keeping_the_first_copy() -> Any:
+    read = Handling._read
+
+    def read_the_first(self: Any, deliveries: Sequence[broker.Delivery]) -> Any:
+        first: dict[object, broker.Delivery] = {}
+        for delivery in deliveries:
+            first.setdefault(delivery.properties["message_id"], delivery)
+        return read(self, list(first.values()))
+
+    return patch.object(Handling, "_read", read_the_first)
+
+
 async def _nothing(*_: object) -> None:
     return None
 
@@ -92,6 +104,7 @@ BUGS: Final[dict[str, Callable[[], Any] | None]] = {
     ),
     "what was tried and went well stays suspected": _counting_together_as_alone,
     "trouble is taken for success": lambda: patch.object(Handling, "_repeating", _once_is_enough),
+    "any copy stands for all in a group": _keeping_the_first_copy,
     "what is put off stays in the inbox": lambda: patch.object(inbox, "forget", _nothing),
 }
 """By name; None: the database has a switch for it."""

@@ -122,6 +122,9 @@ class Database:
             self._locks[key] = transaction
             transaction.locks.append(key)
 
+    async def lock_try(self, mine: Transaction, source: str, id: str) -> None:
+        await self._lock(mine, ("try", source, id))
+
     async def remember(
         self, mine: Transaction, days: Sequence[date], sources: Sequence[str], ids: Sequence[str]
     ) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ from tests.simulation.virtual_loop import VirtualLoop
 from tests.simulation.witness import Told, Witness
 
 _BUSY_S: Final = 15.0
-_QUIET_WITHIN_S: Final = 900.0
+_QUIET_WITHIN_S: Final = 3_600.0
 _LOOK_EVERY_S: Final = 0.5
 _UNWINDING_STEPS: Final = 20_000
 

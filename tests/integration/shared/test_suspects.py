@@ -1,6 +1,9 @@
 """Only crashes count as crashes, however badly the noting of them goes."""
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from typing import Final
 
 import pytest
 
@@ -10,7 +13,9 @@ from shared.handling import Unfinished
 from shared.inbox import MessageKey
 from shared.messages import Said
 from shared.messages.upstream import TopUpReceived
-from tests.integration.shared.rooms import delivered, room, top_up
+from tests.integration.shared.rooms import QUICK, delivered, room, top_up
+
+SUSPECT_TRIES: Final = QUICK.suspect_tries
 
 
 async def test_a_try_that_is_noted_twice_for_want_of_an_answer_counts_once(
@@ -23,6 +28,21 @@ async def test_a_try_that_is_noted_twice_for_want_of_an_answer_counts_once(
         assert await inbox.suspect(db, keys[:1], "first") == {a: 1}
         assert await inbox.suspect(db, keys, "second") == {a: 2, b: 1}
         assert await inbox.suspect(db, keys, "third") == {a: 3, b: 2}
+
+
+async def test_who_still_tries_a_copy_does_not_count_among_those_who_died_of_it(
+    database_url: str,
+) -> None:
+    key = MessageKey.of(top_up("a"))
+    async with AsyncExitStack() as opened:
+        rooms = [await opened.enter_async_context(room(database_url)) for _ in range(5)]
+        async with rooms[0].connections.acquire() as db:
+            for number in range(SUSPECT_TRIES - 1):
+                await inbox.suspect(db, [key], f"death {number}")
+        came_back = delivered(top_up("a"), redelivered=True)
+        await asyncio.gather(*(one.conclude(came_back) for one in rooms))
+        assert await rooms[0].letters() == {}
+        assert await rooms[0].done() == ["a"]
 
 
 async def test_a_worker_that_stops_unfinished_leaves_nobody_suspected(database_url: str) -> None:
