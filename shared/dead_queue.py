@@ -72,6 +72,7 @@ def _retry(delivery: Delivery, service: str, delay_s: float) -> Parcel:
         must_arrive=True,
         body=delivery.body,
         delay_s=delay_s,
+        reason="delivery_limit",
     )
 
 

@@ -354,6 +354,7 @@ class Handling:
                     must_arrive=True,
                     body=one.delivery.body,
                     delay_s=self._settings.retry_delays_s[attempt],
+                    reason=reason,
                 )
             )
 

@@ -95,13 +95,13 @@ returning row_id, message_id;
 -- name: append_put_off
 -- Put messages off, sorted by whoever calls; one of which a copy already waits is put off with it.
 insert into outbox (exchange, routing_key, message_id, type, correlation_id, attempt, must_arrive,
-                    body, due_at)
+                    body, due_at, reason)
 select exchange, routing_key, message_id, type, correlation_id, attempt, must_arrive, body,
-       clock_timestamp() + make_interval(secs => due_in_s)
+       clock_timestamp() + make_interval(secs => due_in_s), reason
 from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::integer[],
-            $7::boolean[], $8::bytea[], $9::float8[]) with ordinality
+            $7::boolean[], $8::bytea[], $9::float8[], $10::text[]) with ordinality
     as t (exchange, routing_key, message_id, type, correlation_id, attempt, must_arrive, body,
-          due_in_s, ordinal)
+          due_in_s, reason, ordinal)
 order by ordinal
 on conflict (message_id, attempt, md5(body)) where attempt > 0 do nothing;
 
@@ -192,8 +192,8 @@ select count(*) filter (where exchange <> $1) as to_say,
 from outbox;
 
 -- name: show_put_off
--- What a service will try again of one order or run, and when, for people.
-select type, message_id, attempt, due_at as again_at
+-- What a service will try again of one order or run, when, and why not now, for people.
+select type, message_id, attempt, due_at as again_at, reason
 from outbox
 where exchange = $1 and correlation_id = $2
 order by due_at, row_id

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from shared.amqp_values import storable
 from shared.database import Connection, Row
 from shared.messages import Later, Message
 from shared.sql import Statements
@@ -20,10 +21,14 @@ OWN_QUEUE: Final = "cloudtill.own"
 
 Not the broker's default exchange: whoever may write to that may write to everybody's queue."""
 
+_REASON_AT_MOST: Final = 500
+"""Characters: the text of an error may be long, and is kept whole with the dead letter."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A message as it is to be published, `delay_s` seconds from now."""
+    """A message as it is to be published, `delay_s` seconds from now; with a `reason` for people
+    where it was put off."""
 
     exchange: str
     routing_key: str
@@ -34,6 +39,7 @@ class Parcel:
     must_arrive: bool
     body: bytes
     delay_s: float = 0
+    reason: str | None = None
 
     @classmethod
     def of(cls, said: Message | Later) -> "Parcel":
@@ -100,7 +106,10 @@ async def append(
     put_off = [parcel for parcel in parcels if parcel.attempt]
     if put_off:
         put_off.sort(key=lambda parcel: (parcel.message_id, parcel.attempt))
-        await db.execute(sql.append_put_off, *_columns(put_off, lease_s=0))
+        reasons = [
+            parcel.reason and storable(parcel.reason)[:_REASON_AT_MOST] for parcel in put_off
+        ]
+        await db.execute(sql.append_put_off, *_columns(put_off, lease_s=0), reasons)
         parcels = [parcel for parcel in parcels if not parcel.attempt]
     if not parcels:
         return []
@@ -131,7 +140,7 @@ async def claim(db: Connection, *, lease_s: float, at_most: int) -> list[OutboxR
 
 
 async def show_put_off(db: Connection, correlation_id: str, limit: int) -> list[Row]:
-    """What of one order or run is tried again later, the next first, for people."""
+    """What of one order or run is tried again later and why, the next first, for people."""
     return await db.fetch(sql.show_put_off, OWN_QUEUE, correlation_id, limit)
 
 

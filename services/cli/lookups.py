@@ -68,7 +68,7 @@ async def _order(db: Connection, order_id: str, page: Page) -> Shown | None:
 
 
 async def _put_off(db: Connection, order_id: str, page: Page) -> Rows:
-    """Messages of an order that a service could not handle yet, with when it tries again."""
+    """Messages of an order that a service could not handle yet: why, and when it tries again."""
     found: list[dict[str, Any]] = []
     for name in SERVICES:
         async with schema(db, name):

@@ -211,7 +211,7 @@ class Database:
         return [{"row_id": entry.row_id, "message_id": entry.message_id} for entry in entries]
 
     async def append_put_off(self, mine: Transaction, *columns: Sequence[Any]) -> None:
-        for *fields, delay_s in zip(*columns, strict=True):
+        for *fields, delay_s, _reason in zip(*columns, strict=True):
             entry = OutboxEntry(next(self._row_ids), *fields)
             entry.due_at = self._loop.time() + delay_s
             copy = (entry.message_id, entry.attempt, entry.body)

@@ -273,14 +273,15 @@ async def test_an_order_shows_what_of_it_is_put_off(played: Connection) -> None:
     page = Page(20, None, BillingMonth.parse("2026-10"))
     await played.execute("""
         insert into provisioning.outbox (exchange, routing_key, message_id, type, correlation_id,
-                                         attempt, must_arrive, body, due_at)
+                                         attempt, must_arrive, body, due_at, reason)
         values ('cloudtill.own', 'provisioning', 'm-1', 'payment.confirmed', 'ord-two', 3, true,
-                '', '2026-11-01 00:00Z'),
+                '', '2026-11-01 00:00Z', 'unknown_product'),
                ('cloudtill', 'payment.confirmed', 'm-2', 'payment.confirmed', 'ord-two', 0, true,
-                '', '2026-11-01 00:00Z')
+                '', '2026-11-01 00:00Z', null)
     """)
     shown = await FINDERS["order"](played, "ord-two", page)
     assert shown
     (put_off,) = shown.lists["put off"]
     assert (put_off["service"], put_off["type"]) == ("provisioning", "payment.confirmed")
     assert (put_off["message_id"], put_off["attempt"]) == ("m-1", 3)
+    assert put_off["reason"] == "unknown_product"

@@ -25,6 +25,7 @@ async def test_two_workers_that_put_off_copies_of_a_message_put_off_one(database
             other.conclude(*(delivered(top_up(each)) for each in reversed(ids))),
         )
         assert await one.put_off() == [(each, 1) for each in ids]
+        assert set(await one.fetch("select reason from outbox")) == {"its account is not known"}
         await one.conclude(delivered(top_up("m-00"), attempt=1))
         assert ("m-00", 2) in await one.put_off()
 
