@@ -15,7 +15,9 @@ from shared.messages.provisioning import (
     ResourceDeleted,
     ResourceEvent,
     ResourceProvisioned,
+    ResourceRecovered,
     ResourceReleased,
+    ResourceRenewed,
     ResourceResized,
 )
 from shared.periods import BillingMonth, to_minute
@@ -71,8 +73,9 @@ class Adjustment:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A resource as its last applied event left it; `order_id` and `item_id` created it. `poc` is
-    set for a proof of concept (domain 9)."""
+    """A resource as its last applied event left it; `order_id` and `item_id` created it, and
+    `discount_rate` is that of its last purchase (domain 6). `poc` is set for a proof of concept
+    (domain 9)."""
 
     resource_id: str
     account_id: str
@@ -147,10 +150,19 @@ def _renamed(resource: Resource, event: ResourceEvent) -> Resource:
         resource,
         name=event.name,
         version=event.version,
-        discount_rate=event.item.discount_rate if event.item else resource.discount_rate,
+        discount_rate=_bought_at(event, resource.discount_rate),
         ends_at=event.ends_at,
         poc=event.poc,
     )
+
+
+def _bought_at(event: ResourceEvent, before: Decimal) -> Decimal:
+    """A discount is fixed at the time of the purchase (domain 6). Items of stops, starts, reboots
+    and deletions have the discount of their day too, and buy nothing."""
+    bought = isinstance(
+        event, ResourceProvisioned | ResourceResized | ResourceRenewed | ResourceRecovered
+    )
+    return event.item.discount_rate if bought and event.item else before
 
 
 def _ends_use(event: ResourceEvent) -> bool:

@@ -12,14 +12,17 @@ import pytest
 from services.invoicing.store.reports import archive_month
 from shared.database import PassingTrouble
 from shared.messages.catalogue import Meter
+from shared.messages.provisioning import ResourceStarted
 from shared.messages.upstream import BatchedUsageReport
 from tests.builders import said
 from tests.integration.invoicing.house import (
     Invoicing,
     handle,
     hanoi,
+    happened,
     invoices_in,
     month_over,
+    postpaid_item,
     price,
     refused,
     registered,
@@ -214,6 +217,16 @@ async def test_each_whole_unit_costs_what_it_did_when_it_was_completed(
         ("traffic-gb", Decimal(5), 5_000, None),
         ("traffic-gb", Decimal(8), 16_000, None),
     ]
+
+
+async def test_a_reboot_does_not_reprice_the_metered_use_of_its_month(
+    invoicing: Invoicing,
+) -> None:
+    await invoicing.hear(*shop())
+    await invoicing.hear(metered_resource(item=postpaid_item("0.5")))
+    await invoicing.hear(batch(report("a", "100", NOVEMBER, NOVEMBER + HOUR)))
+    await invoicing.hear(happened(ResourceStarted, NOVEMBER + 2 * HOUR, 2, item=postpaid_item("0")))
+    assert await november(invoicing) == [("traffic-gb", Decimal(100), 50_000, None)]
 
 
 async def test_a_meter_without_a_price_puts_its_account_in_quarantine(invoicing: Invoicing) -> None:

@@ -27,7 +27,9 @@ from shared.messages.provisioning import (
     ResourceDeleted,
     ResourceEvent,
     ResourceProvisioned,
+    ResourceRecovered,
     ResourceReleased,
+    ResourceRenewed,
     ResourceResized,
     ResourceStarted,
     ResourceStopped,
@@ -62,6 +64,7 @@ def _event(
     version: int,
     user_type: str = "postpaid",
     cpus: int = 1,
+    discount_rate: str | None = None,
 ) -> ResourceEvent:
     facts: dict[str, Any] = {
         "resource_id": "res-1",
@@ -74,8 +77,22 @@ def _event(
         "starts_at": at,
         "state": "active",
         "version": version,
+        "item": discount_rate and _item(discount_rate),
     }
     return kind.model_validate(facts)
+
+
+def _item(discount_rate: str) -> dict[str, Any]:
+    return {
+        "item_id": "item-1",
+        "resource_id": "res-1",
+        "action": "create",
+        "product": "vserver",
+        "name": "web-1",
+        "user_type": "postpaid",
+        "currency": "VND",
+        "discount_rate": discount_rate,
+    }
 
 
 def _account(closed_until: datetime | None = None) -> Account:
@@ -134,6 +151,30 @@ def test_stopping_starting_and_suspending_change_nothing() -> None:
     (segment,) = _segments(steps)
     assert segment.ended_at is None
     assert steps[-1].resource.version == 4
+
+
+@pytest.mark.parametrize(
+    ("kind", "rate"),
+    [
+        (ResourceResized, "0.2"),
+        (ResourceRenewed, "0.2"),
+        (ResourceRecovered, "0.2"),
+        (ResourceStopped, "0.5"),
+        (ResourceStarted, "0.5"),
+        (ResourceSuspended, "0.5"),
+        (ResourceDeleted, "0.5"),
+    ],
+)
+def test_a_discount_is_that_of_the_last_purchase(kind: type[ResourceEvent], rate: str) -> None:
+    later = NOON + timedelta(hours=1)
+    steps = _steps(
+        [
+            _event(ResourceProvisioned, NOON, 1, discount_rate="0.5"),
+            _event(kind, later, 2, discount_rate="0.2"),
+        ],
+        _account(),
+    )
+    assert steps[-1].resource.discount_rate == Decimal(rate)
 
 
 @pytest.mark.parametrize("last", [ResourceDeleted, ResourceReleased])
