@@ -225,6 +225,42 @@ group by i.resource_id
 having sum(i.poc_back) > sum(i.poc_paid)
     or sum(i.back - i.poc_back) > sum(i.paid - i.poc_paid);
 
+-- name: unused_value_went_back
+-- 11.1 What a deletion, or the end of a proof of concept, left unused was given back, where the product
+-- refunds (domain 6, 9).
+select order_id || '/' || item_id as id,
+       format('unused %s, given back %s', sum(unused), coalesce(max(given_back), 0)) as detail,
+       null::timestamptz as since, null::text as correlation_id
+from (
+    select q.order_id, q.item_id, r.amount as given_back,
+           div(2 * p.paid * minutes_left + minutes, 2 * minutes) as unused
+    from provisioning.request q
+    join billing.term_piece p
+        on p.account_id = q.account_id and p.resource_id = q.resource_id
+        and p.ended_at = q.concluded_at and p.ended_at < p.ends_at
+    join billing.order_item i
+        on i.account_id = p.account_id and i.order_id = p.order_id and i.item_id = p.item_id
+    left join billing.refund r
+        on r.account_id = q.account_id and r.order_id = q.order_id and r.item_id = q.item_id
+    cross join lateral (
+        select extract(epoch from date_trunc('minute', p.ends_at)
+                                  - date_trunc('minute', p.starts_at)) / 60 as minutes,
+               extract(epoch from date_trunc('minute', p.ends_at)
+                                  - date_trunc('minute', greatest(p.starts_at, p.ended_at))) / 60
+                   as minutes_left
+    ) term
+    cross join lateral (
+        select v.refundable from billing.product_version v
+        where v.product = i.priced ->> 'product'
+          and v.effective_from <= q.concluded_at and v.published_at <= q.concluded_at
+        order by v.effective_from desc limit 1
+    ) policy
+    where q.action in ('delete', 'stop_poc') and q.outcome = 'succeeded' and term.minutes > 0
+      and (policy.refundable or i.priced ->> 'poc' is not distinct from 'running')
+) piece
+group by order_id, item_id
+having sum(unused) > coalesce(max(given_back), 0);
+
 -- name: gateway_answers_arrived
 -- 11.1 All money that a gateway said it took is known to billing.
 select a.gateway || '/' || a.gateway_reference as id,

@@ -34,7 +34,7 @@ REACH_ALL: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "orders.sql: begin_provisioning",
             "orders.sql: cancel_orders",
             "orders.sql: find_fingerprints",
-            "orders.sql: find_open_items",
+            "orders.sql: find_items",
             "orders.sql: find_ordered_resources",
             "orders.sql: lock_orders",
             "payments.sql: find_payments",

@@ -8,17 +8,21 @@ from shared.ids import derived_id
 from shared.messages.model import WalletKind
 
 RefundReason = Literal["provisioning_failed", "deleted", "resized", "poc_stopped"]
+ItemOutcome = Literal["done", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """Money to be given back for an item, at most once. `item_amount` is what the item cost."""
+    """Money to be given back for an item, at most once. `item_amount` is what the item cost.
+
+    A deletion that its team did only after it counted as failed gives back what is unused, too.
+    """
 
     account_id: str
     order_id: str
     item_id: str
     item_amount: int
-    outcome: Literal["done", "failed"]
+    outcome: ItemOutcome
     payment_id: str | None
     wallet: WalletKind
     amount: int

@@ -113,7 +113,11 @@ async def _save_pieces(
 async def _conclude(
     applied: Sequence[_Applied], db: Connection
 ) -> list[tuple[Refund, ResourceEvent]]:
-    """Conclude the items that events fulfil; returns what is given back of their terms."""
+    """Conclude the items that events fulfil; returns what is given back of their terms.
+
+    What ended is given back also where the item counted as failed before: a product team may delete
+    after its time limit.
+    """
     by_item = {
         (one.event.order_id, one.event.item_id): one
         for one in applied
@@ -122,7 +126,7 @@ async def _conclude(
     if not by_item:
         return []
     held = await orders.lock_orders(db, {order_id for order_id, _ in by_item})
-    costs = await orders.find_open_items(db, by_item)
+    items = await orders.find_items(db, by_item)
     await orders.append_outcomes(
         db,
         [
@@ -133,7 +137,8 @@ async def _conclude(
                 None,
                 by_item[order_id, item_id].event.at,
             )
-            for order_id, item_id in sorted(costs)
+            for order_id, item_id in sorted(items)
+            if items[order_id, item_id].outcome is None
         ],
     )
     refunds = [
@@ -142,8 +147,8 @@ async def _conclude(
                 account_id=held[order_id].account_id,
                 order_id=order_id,
                 item_id=item_id,
-                item_amount=costs[order_id, item_id],
-                outcome="done",
+                item_amount=items[order_id, item_id].amount,
+                outcome=items[order_id, item_id].outcome or "done",
                 payment_id=None,
                 wallet=one.change.wallet,
                 amount=one.change.given_back,
@@ -153,7 +158,7 @@ async def _conclude(
             one.event,
         )
         for (order_id, item_id), one in by_item.items()
-        if (order_id, item_id) in costs and one.change.given_back > 0
+        if (order_id, item_id) in items and one.change.given_back > 0
     ]
     await orders.append_refunds(db, [refund for refund, _ in refunds])
     return refunds
@@ -168,7 +173,8 @@ async def provisioning_failed(failures: Sequence[ProvisioningFailed], db: Connec
     said: list[Said] = [
         NotYet(one, "unknown_order") for one in failures if one.order_id not in held
     ]
-    costs = await orders.find_open_items(db, by_item)
+    items = await orders.find_items(db, by_item)
+    costs = {key: item.amount for key, item in items.items() if item.outcome is None}
     failed = {key: by_item[key] for key in sorted(costs)}
     came_to_nothing = await orders.append_outcomes(
         db,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.billing.domain.orders import Accepted
-from services.billing.domain.refunds import Refund
+from services.billing.domain.refunds import ItemOutcome, Refund
 from services.billing.domain.rejection import Rejection
 from services.billing.store.races import do_first
 from shared.database import Connection, Row
@@ -36,6 +36,14 @@ class HeldOrder:
     account_id: str
     payment_id: str | None
     payment_method: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What an item of an order costs (smallest units), and how it ended; None: not yet."""
+
+    amount: int
+    outcome: ItemOutcome | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,16 +155,16 @@ async def lock_orders(db: Connection, order_ids: Collection[str]) -> dict[str, H
     }
 
 
-async def find_open_items(
+async def find_items(
     db: Connection, items: Collection[tuple[str, str]]
-) -> dict[tuple[str, str], int]:
-    """What those of these items cost, given as (order id, item id), that have not ended yet."""
+) -> dict[tuple[str, str], Item]:
+    """Those of these items, given as (order id, item id), that exist."""
     rows = await db.fetch(
-        sql.find_open_items,
+        sql.find_items,
         [order_id for order_id, _ in items],
         [item_id for _, item_id in items],
     )
-    return {(row["order_id"], row["item_id"]): row["amount"] for row in rows}
+    return {(row["order_id"], row["item_id"]): Item(row["amount"], row["outcome"]) for row in rows}
 
 
 async def append_outcomes(db: Connection, outcomes: Sequence[Outcome]) -> dict[str, str]:

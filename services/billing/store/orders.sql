@@ -50,15 +50,12 @@ where o.order_id = any($1::text[])
 order by o.order_id
 for no key update of o;
 
--- name: find_open_items
--- Those of these items that are not concluded yet.
-select i.order_id, i.item_id, i.amount
+-- name: find_items
+-- What those of these items cost that exist, and how each ended so far.
+select i.order_id, i.item_id, i.amount, o.outcome
 from order_item i
 join unnest($1::text[], $2::text[]) as t (order_id, item_id) using (order_id, item_id)
-where not exists (
-    select from item_outcome o
-    where o.account_id = i.account_id and o.order_id = i.order_id and o.item_id = i.item_id
-);
+left join item_outcome o using (account_id, order_id, item_id);
 
 -- name: append_outcomes
 -- How items ended.

@@ -150,6 +150,41 @@ async def test_deleting_gives_back_the_unused_value_less_the_coupon(till: Till) 
     assert await till.rows("select from term_piece where ended_at is null") == []
 
 
+async def test_what_a_team_deleted_after_its_time_limit_gives_its_unused_value_back_once(
+    till: Till,
+) -> None:
+    """Its renewal after that time limit is unused value as well."""
+    await till.open_shop()
+    event = await till.run()
+    deletion = one(await till.hear(acted("delete", at=NOON + 10 * DAY)), OrderConfirmed)
+    assert not of_type(await till.hear(failed(deletion)), RefundToCredit)
+    renewal = await till.pay(acted("renew", days=30, at=NOON + 11 * DAY))
+    renewed = happened(renewal, before=event)
+    await till.hear(renewed)
+    late = happened(deletion, before=renewed, at=NOON + 10 * DAY)
+    refund = one(await till.hear(late), RefundToCredit)
+    assert (refund.wallet, refund.amount, refund.reason) == ("credit", 150_000, "deleted")
+    again = passed(
+        ResourceDeleted,
+        late,
+        at=NOON + 12 * DAY,
+        order_id=deletion.order_id,
+        item_id=deletion.items[0].item_id,
+    )
+    assert not of_type(await till.hear(late, again), RefundToCredit)
+    assert await till.rows("select from term_piece where ended_at is null") == []
+
+
+async def test_a_deletion_that_counts_as_failed_and_was_done_gives_back_in_either_order(
+    till: Till,
+) -> None:
+    await till.open_shop()
+    event = await till.run()
+    deletion = one(await till.hear(acted("delete", at=NOON + 10 * DAY)), OrderConfirmed)
+    answers = await till.hear(happened(deletion, before=event), failed(deletion))
+    assert one(answers, RefundToCredit).amount == 60_000
+
+
 async def test_a_deletion_in_the_same_group_as_its_creation_is_handled_in_their_order(
     till: Till,
 ) -> None:

@@ -88,6 +88,16 @@ async def test_a_failed_item_gives_back_exactly_what_it_cost(till: Till) -> None
     await till.db.execute(_REFUND, "r", 90_000, "failed", 90_000, "provisioning_failed")
 
 
+async def test_a_failed_deletion_gives_back_only_what_was_not_used(till: Till) -> None:
+    await till.open_shop()
+    await till.run()
+    await till.hear(acted("delete", order_id="ord-1", item_id="vm-1"))
+    await till.db.execute("insert into item_outcome values ('ord-1', 'vm-1', 'failed', 'x', now())")
+    for reason in ("resized", "poc_stopped", "provisioning_failed"):
+        await refused(till, _REFUND, "r", 0, "failed", 60_000, reason)
+    await till.db.execute(_REFUND, "r", 0, "failed", 60_000, "deleted")
+
+
 async def test_a_payment_ends_once_and_takes_no_more_than_was_asked(till: Till) -> None:
     await till.open_shop()
     await till.hear(created(item_of("image"), order_id="ord-1"))

@@ -196,6 +196,14 @@ async def test_a_deletion_gives_back_to_the_poc_wallet_what_no_user_could_get_in
     ]
 
 
+async def test_a_deletion_after_its_time_limit_gives_back_to_the_poc_wallet(shop: Till) -> None:
+    event = await run(shop)
+    deletion = one(await shop.hear(acted("delete", at=NOON + 30 * DAY)), OrderConfirmed)
+    await shop.hear(failed(deletion))
+    refund = one(await shop.hear(happened(deletion, before=event)), RefundToCredit)
+    assert (refund.wallet, refund.amount) == ("poc", 90_000)
+
+
 @pytest.mark.parametrize("action", ["resize", "renew"])
 async def test_it_is_paid_by_no_other_means(shop: Till, action: str) -> None:
     await run(shop, days=30)

@@ -153,6 +153,11 @@ MONEY: Final = (
         ),
     ),
     Fault(
+        "unused_value_went_back",
+        "ord-del/del-good",
+        ("delete from billing.refund where order_id = 'ord-del'", *without_last_entry("an")),
+    ),
+    Fault(
         "invoices_add_up",
         INVOICE_OF_WEB,
         (
