@@ -203,15 +203,16 @@ where t.kind = 'refund'
   and coalesce(r.refund_id, v.invoice_id, i.payment_id, c.credit_note_id) is null;
 
 -- name: refunds_within_payments
--- 11.1 No resource gives back more than went in for it (domain 6), and to the POC wallet what that
--- paid, else credit (domain 9).
+-- 11.1 No resource gives back more than went in for it (domain 6), by refunds and by credit notes, and
+-- to the POC wallet what that paid, else credit (domain 9).
 select i.resource_id as id,
-       format('paid %s, given back %s; from the POC wallet %s, to it %s', sum(i.paid),
-              sum(i.back), sum(i.poc_paid), sum(i.poc_back)) as detail,
+       format('paid %s, given back %s, of it %s by credit notes; from the POC wallet %s, to it %s',
+              sum(i.paid), sum(i.back), sum(i.credited), sum(i.poc_paid), sum(i.poc_back)) as detail,
        null::timestamptz as since, null::text as correlation_id
 from (
-    select i.resource_id, coalesce(r.amount, 0) as back, case when o.outcome is null then 0
-               else greatest(i.amount, 0) end as paid,
+    select i.resource_id, coalesce(r.amount, 0) + coalesce(c.credited, 0) as back,
+           coalesce(c.credited, 0) as credited,
+           case when o.outcome is null then 0 else greatest(i.amount, 0) end as paid,
            case when r.wallet = 'poc' then r.amount else 0 end as poc_back,
            case when o.outcome is not null and p.method = 'poc' then greatest(i.amount, 0)
                else 0 end as poc_paid
@@ -220,14 +221,34 @@ from (
     left join billing.payment_outcome o
         on o.account_id = p.account_id and o.payment_id = p.payment_id and o.outcome = 'confirmed'
     left join billing.refund r on r.order_id = i.order_id and r.item_id = i.item_id
+    left join (
+        select v.order_id, v.item_id, sum(n.given_back) as credited
+        from invoicing.credit_note n join invoicing.invoice v using (account_id, invoice_id)
+        where v.kind = 'prepaid'
+        group by v.order_id, v.item_id
+    ) c on c.order_id = i.order_id and c.item_id = i.item_id
 ) i
 group by i.resource_id
 having sum(i.poc_back) > sum(i.poc_paid)
     or sum(i.back - i.poc_back) > sum(i.paid - i.poc_paid);
 
+-- name: credit_notes_are_counted
+-- 11.1 Billing counts what credit notes gave back of what was paid for an item, and no more.
+select coalesce(n.credit_note_id, c.credit_note_id) as id,
+       format('given back %s, counted %s', coalesce(n.given_back::text, 'nothing'),
+              coalesce(c.given_back::text, 'nothing')) as detail,
+       coalesce(n.recorded_at, c.recorded_at) as since, null::text as correlation_id
+from (
+    select n.account_id, n.credit_note_id, n.given_back, n.recorded_at, v.order_id, v.item_id
+    from invoicing.credit_note n join invoicing.invoice v using (account_id, invoice_id)
+    where v.kind = 'prepaid' and n.given_back > 0
+) n
+full join billing.credit_note c using (account_id, credit_note_id)
+where (n.given_back, n.order_id, n.item_id) is distinct from (c.given_back, c.order_id, c.item_id);
+
 -- name: unused_value_went_back
 -- 11.1 What a deletion, or the end of a proof of concept, left unused was given back, where the product
--- refunds (domain 6, 9).
+-- refunds (domain 6, 9) and no credit note had given it back.
 select order_id || '/' || item_id as id,
        format('unused %s, given back %s', sum(unused), coalesce(max(given_back), 0)) as detail,
        null::timestamptz as since, null::text as correlation_id
@@ -257,6 +278,11 @@ from (
     ) policy
     where q.action in ('delete', 'stop_poc') and q.outcome = 'succeeded' and term.minutes > 0
       and (policy.refundable or i.priced ->> 'poc' is not distinct from 'running')
+      and not exists (
+          select from billing.credit_note c
+          join billing.order_item of using (account_id, order_id, item_id)
+          where of.account_id = p.account_id and of.resource_id = p.resource_id
+      )
 ) piece
 group by order_id, item_id
 having sum(unused) > coalesce(max(given_back), 0);

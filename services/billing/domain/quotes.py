@@ -4,25 +4,29 @@ from datetime import datetime, timedelta
 
 from services.billing.domain import terms
 from services.billing.domain.orders import Accepted, Desk
+from services.billing.domain.refunds import MoneyLeft, at_most
 from services.billing.domain.resources import Resource
 from shared.messages.billing import QuotedItem
 from shared.messages.items import PricedItem
 
 
-def quoted(accepted: Accepted, desk: Desk, at: datetime) -> list[QuotedItem]:
+def quoted(accepted: Accepted, desk: Desk, left: MoneyLeft, at: datetime) -> list[QuotedItem]:
     """The items of an order that would be accepted at `at`, with what each would give back, into
-    the wallet that paid, and when its term would end."""
-    return [
-        _quoted(item, desk.resources.get(item.resource_id), desk, at) for item in accepted.items
-    ]
-
-
-def _quoted(item: PricedItem, resource: Resource | None, desk: Desk, at: datetime) -> QuotedItem:
-    return QuotedItem(
-        **item.model_dump(exclude={"ends_at"}),
-        ends_at=_ends_at(item, resource, at),
-        given_back=_given_back(item, resource, desk, at),
-    )
+    the wallet that paid, and when its term would end. `left` is of the resources that they are
+    about."""
+    quotes: list[QuotedItem] = []
+    for item in accepted.items:
+        resource = desk.resources.get(item.resource_id)
+        is_poc = resource is not None and resource.poc == "running"
+        unused = _given_back(item, resource, desk, at)
+        quotes.append(
+            QuotedItem(
+                **item.model_dump(exclude={"ends_at"}),
+                ends_at=_ends_at(item, resource, at),
+                given_back=at_most(unused, left, item.resource_id, "poc" if is_poc else "credit"),
+            )
+        )
+    return quotes
 
 
 def _given_back(item: PricedItem, resource: Resource | None, desk: Desk, at: datetime) -> int:

@@ -1,5 +1,6 @@
 """What is given back for an item, into which wallet (domain 2.5, 6)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -9,6 +10,8 @@ from shared.messages.model import WalletKind
 
 RefundReason = Literal["provisioning_failed", "deleted", "resized", "poc_stopped"]
 ItemOutcome = Literal["done", "failed"]
+MoneyLeft = Mapping[tuple[str, WalletKind], int]
+"""What is left of the money that went in for resources, from each wallet (smallest units)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,11 @@ class Refund:
     def refund_id(self) -> str:
         """Derived from the item: it is given back once."""
         return derived_id("refund", self.order_id, self.item_id)
+
+
+def at_most(amount: int, left: MoneyLeft, resource_id: str, wallet: WalletKind) -> int:
+    """As much of an amount as is left of the money that went in for a resource (domain 6)."""
+    return max(0, min(amount, left.get((resource_id, wallet), 0)))
 
 
 def wallet_for(payment_method: str | None) -> WalletKind:

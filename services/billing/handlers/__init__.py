@@ -11,6 +11,7 @@ from services.billing.handlers.catalogue import (
     price_published,
     product_published,
 )
+from services.billing.handlers.credit_notes import invoice_credited
 from services.billing.handlers.gateway import gateway_payment_failed, gateway_payment_succeeded
 from services.billing.handlers.holds import answered
 from services.billing.handlers.orders import order_placed
@@ -36,6 +37,7 @@ from shared.messages.catalogue import (
 from shared.messages.invoicing import (
     AccountOverdue,
     AccountSettled,
+    InvoiceCredited,
     InvoicePaid,
     InvoicePartiallyPaid,
 )
@@ -96,6 +98,7 @@ HANDLERS: Handlers = {
     PaymentCollect: payment_collect,
     InvoicePaid: invoice_paid,
     InvoicePartiallyPaid: invoice_paid,
+    InvoiceCredited: invoice_credited,
     ResourceAutoRenewSet: resource_auto_renew_set,
     OrderPlaced: order_placed,
     QuoteRequested: quote_requested,

@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Final
 
 from services.billing.domain import renewals
-from services.billing.domain.refunds import Refund, RefundReason, wallet_for
+from services.billing.domain.refunds import Refund, RefundReason, at_most, wallet_for
 from services.billing.domain.resources import Change, Resource, after
 from services.billing.domain.terms import TermPiece
 from services.billing.handlers import holds
 from services.billing.handlers.renewals import renewal_hour
-from services.billing.store import catalogue, orders
+from services.billing.store import catalogue, orders, payments
 from services.billing.store import resources as store
 from services.billing.store.orders import Outcome
 from shared.database import Connection
@@ -116,7 +116,7 @@ async def _conclude(
     """Conclude the items that events fulfil; returns what is given back of their terms.
 
     What ended is given back also where the item counted as failed before: a product team may delete
-    after its time limit.
+    after its time limit. Never more is given back than is left of what went in (domain 6).
     """
     by_item = {
         (one.event.order_id, one.event.item_id): one
@@ -141,27 +141,35 @@ async def _conclude(
             if items[order_id, item_id].outcome is None
         ],
     )
-    refunds = [
-        (
-            Refund(
-                account_id=held[order_id].account_id,
-                order_id=order_id,
-                item_id=item_id,
-                item_amount=items[order_id, item_id].amount,
-                outcome=items[order_id, item_id].outcome or "done",
-                payment_id=None,
-                wallet=one.change.wallet,
-                amount=one.change.given_back,
-                reason=_REASONS[one.event.type],
-                at=one.event.time,
-            ),
-            one.event,
+    ended = {key: one for key, one in by_item.items() if key in items and one.change.given_back}
+    left = dict(await payments.find_money_left(db, [_resource_of(one) for one in ended.values()]))
+    refunds: list[tuple[Refund, ResourceEvent]] = []
+    for (order_id, item_id), one in ended.items():
+        resource_id, wallet = one.event.resource_id, one.change.wallet
+        amount = at_most(one.change.given_back, left, resource_id, wallet)
+        if not amount:
+            continue
+        left[resource_id, wallet] -= amount
+        refund = Refund(
+            account_id=held[order_id].account_id,
+            order_id=order_id,
+            item_id=item_id,
+            item_amount=items[order_id, item_id].amount,
+            outcome=items[order_id, item_id].outcome or "done",
+            payment_id=None,
+            wallet=wallet,
+            amount=amount,
+            reason=_REASONS[one.event.type],
+            at=one.event.time,
         )
-        for (order_id, item_id), one in by_item.items()
-        if (order_id, item_id) in items and one.change.given_back > 0
-    ]
+        refunds.append((refund, one.event))
     await orders.append_refunds(db, [refund for refund, _ in refunds])
     return refunds
+
+
+def _resource_of(applied: _Applied) -> tuple[str, str]:
+    resource = applied.change.resource
+    return resource.account_id, resource.resource_id
 
 
 async def provisioning_failed(failures: Sequence[ProvisioningFailed], db: Connection) -> list[Said]:

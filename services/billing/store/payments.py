@@ -1,14 +1,29 @@
 """Payments: what was asked for, of whom, and how it ended."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from services.billing.domain.payments import Payment, PaymentOutcome, Receipt
+from services.billing.domain.refunds import MoneyLeft
 from shared.database import Connection, Row
 from shared.messages.invoicing import InvoicePaid, InvoicePartiallyPaid
+from shared.messages.model import WalletKind
 from shared.sql import Statements
 
 sql = Statements("services.billing.store", "payments.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class CreditNote:
+    """What a credit note gave back of what was paid for an item, in smallest units."""
+
+    account_id: str
+    credit_note_id: str
+    order_id: str
+    item_id: str
+    given_back: int
+    at: datetime
 
 
 async def append_payments(
@@ -166,6 +181,34 @@ async def find_topped_up(db: Connection, top_up_ids: Collection[str]) -> dict[st
     """The payments for which these top-ups were made, by top-up."""
     rows = await db.fetch(sql.find_topped_up, list(top_up_ids))
     return {row["top_up_id"]: row["payment_id"] for row in rows}
+
+
+async def append_credit_notes(db: Connection, notes: Sequence[CreditNote]) -> None:
+    """Note what credit notes gave back, each once."""
+    if notes:
+        await db.execute(
+            sql.append_credit_notes,
+            [one.account_id for one in notes],
+            [one.credit_note_id for one in notes],
+            [one.order_id for one in notes],
+            [one.item_id for one in notes],
+            [one.given_back for one in notes],
+            [one.at for one in notes],
+        )
+
+
+async def find_money_left(db: Connection, resources: Collection[tuple[str, str]]) -> MoneyLeft:
+    """What is left of the money that went in for resources, given as (account id, resource id)."""
+    if not resources:
+        return {}
+    ordered = sorted(set(resources))
+    rows = await db.fetch(
+        sql.find_money_left,
+        [account_id for account_id, _ in ordered],
+        [resource_id for _, resource_id in ordered],
+    )
+    wallets: tuple[WalletKind, ...] = ("credit", "poc")
+    return {(row["resource_id"], wallet): row[wallet] for row in rows for wallet in wallets}
 
 
 async def append_recorded_payments(

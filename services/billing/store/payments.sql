@@ -92,6 +92,37 @@ where open and pay_until <= $1
 order by pay_until
 limit $2;
 
+-- name: append_credit_notes
+-- What credit notes gave back of what was paid for items, each once.
+insert into credit_note (account_id, credit_note_id, order_id, item_id, given_back, at)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[],
+                     $6::timestamptz[])
+on conflict (account_id, credit_note_id) do nothing;
+
+-- name: find_money_left
+-- What is left of the money that went in for resources, from credit and from the POC wallet: what was
+-- paid for their items, less what refunds and credit notes gave back.
+select resource_id,
+       (coalesce(sum(paid) filter (where method <> 'poc'), 0)
+        - coalesce(sum(refunded) filter (where wallet = 'credit'), 0)
+        - coalesce(sum(credited), 0))::bigint as credit,
+       (coalesce(sum(paid) filter (where method = 'poc'), 0)
+        - coalesce(sum(refunded) filter (where wallet = 'poc'), 0))::bigint as poc
+from (
+    select i.resource_id, p.method, r.wallet, r.amount as refunded,
+           case when o.outcome = 'confirmed' then greatest(i.amount, 0) end as paid,
+           (select sum(c.given_back) from credit_note c
+            where c.account_id = i.account_id and c.order_id = i.order_id
+              and c.item_id = i.item_id) as credited
+    from unnest($1::text[], $2::text[]) as t (account_id, resource_id)
+    join order_item i using (account_id, resource_id)
+    left join payment p on p.account_id = i.account_id and p.order_id = i.order_id
+    left join payment_outcome o on o.account_id = p.account_id and o.payment_id = p.payment_id
+    left join refund r
+        on r.account_id = i.account_id and r.order_id = i.order_id and r.item_id = i.item_id
+) item
+group by resource_id;
+
 -- name: show_payment
 -- A payment, for people.
 select p.payment_id, p.account_id, p.order_id, p.invoice_id, p.method, p.amount, p.currency,

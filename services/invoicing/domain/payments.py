@@ -14,7 +14,8 @@ class Balance:
     """What was paid and credited of an invoice and what is being collected for it, in smallest
     units. `credit_notes` counts those that it has.
 
-    `order_id` and `item_id` created its resource: what is given back goes by them.
+    `order_id` and `item_id` created its resource: what is given back goes by them. A prepaid
+    invoice is of the item `paid_item_id` of the order `paid_order_id`.
     """
 
     invoice_id: str
@@ -29,6 +30,8 @@ class Balance:
     credit_notes: int
     order_id: str
     item_id: str
+    paid_order_id: str | None = None
+    paid_item_id: str | None = None
 
     @property
     def outstanding(self) -> int:

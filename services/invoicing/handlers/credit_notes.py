@@ -69,6 +69,8 @@ def _told(note: CreditNote, cause: Message) -> list[Said]:
             outstanding=balance.outstanding,
             currency=balance.currency,
             reason=note.reason,
+            order_id=balance.paid_order_id,
+            item_id=balance.paid_item_id,
         ).because(cause),
         notice("invoice_credited", balance, cause, amount=note.amount, credit_note=note.number),
     ]

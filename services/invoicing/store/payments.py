@@ -47,6 +47,8 @@ async def lock_balances(db: Connection, invoice_ids: Many[str]) -> dict[str, Bal
             credit_notes=row["credit_notes"],
             order_id=row["order_id"],
             item_id=row["item_id"],
+            paid_order_id=row["paid_order_id"],
+            paid_item_id=row["paid_item_id"],
         )
         for row in rows
     }

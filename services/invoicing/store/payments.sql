@@ -4,7 +4,8 @@ select s.invoice_id, s.account_id, i.currency, s.gross, i.vat, s.paid, s.reserve
        (select count(*) from credit_note c
         where c.account_id = s.account_id and c.invoice_id = s.invoice_id)::integer as credit_notes,
        i.series, i.number, coalesce(r.order_id, r.resource_id) as order_id,
-       coalesce(r.item_id, r.resource_id) as item_id
+       coalesce(r.item_id, r.resource_id) as item_id, i.order_id as paid_order_id,
+       i.item_id as paid_item_id
 from invoice i
 join invoice_state s using (account_id, invoice_id)
 join resource r using (account_id, resource_id)

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 from shared.messages import Message
 from shared.messages.billing import OrderConfirmed, PaymentConfirmed
 from shared.messages.catalogue import CouponPublished, PricePublished, ProductPublished
+from shared.messages.invoicing import InvoiceCredited
 from shared.messages.items import Component, PricedItem
 from shared.messages.provisioning import (
     ProvisioningFailed,
@@ -316,6 +317,29 @@ def happened(
         }
     )
     return event.because(confirmed, key=item.item_id, at=at)
+
+
+def invoice_credited(
+    event: ResourceEvent, given_back: int, credit_note_id: str = "cn-1", **fields: Any
+) -> InvoiceCredited:
+    """A credit note of the prepaid invoice of an event gave something back."""
+    note = {
+        "credit_note_id": credit_note_id,
+        "number": f"C-{credit_note_id}",
+        "invoice_id": f"invoice-{event.order_id}",
+        "account_id": event.account_id,
+        "amount": max(1, given_back),
+        "net": max(1, given_back),
+        "vat": 0,
+        "given_back": given_back,
+        "outstanding": 0,
+        "currency": "VND",
+        "reason": "never worked",
+        "order_id": event.order_id,
+        "item_id": event.item_id,
+        **fields,
+    }
+    return said(InvoiceCredited.model_validate(note), at=event.time)
 
 
 def passed(event_type: type[E], before: ResourceEvent, *, at: datetime, **fields: Any) -> E:

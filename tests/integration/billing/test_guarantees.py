@@ -44,6 +44,7 @@ async def refused(till: Till, statement: str, *arguments: Any) -> str:
         "payment_outcome",
         "gateway_receipt",
         "recorded_payment",
+        "credit_note",
         "refund",
     ],
 )

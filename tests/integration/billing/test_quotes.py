@@ -15,6 +15,7 @@ from tests.integration.billing.neighbours import (
     debited,
     granted,
     happened,
+    invoice_credited,
     item_of,
 )
 from tests.integration.billing.till import Till, of_type, one
@@ -75,6 +76,13 @@ async def test_a_deletion_is_quoted_with_what_it_then_gives_back(till: Till) -> 
     confirmed = one(await till.hear(deletion), OrderConfirmed)
     refund = one(await till.hear(happened(confirmed, before=running)), RefundToCredit)
     assert refund.amount == quote.given_back
+
+
+async def test_what_credit_notes_gave_back_is_not_quoted_again(till: Till) -> None:
+    await till.open_shop()
+    await till.hear(invoice_credited(await till.run(), 70_000))
+    quote = one(await till.hear(question(acted("delete", at=NOON))), QuoteGiven)
+    assert quote.given_back == 20_000
 
 
 async def test_a_smaller_configuration_is_quoted_with_its_difference_back(till: Till) -> None:

@@ -19,6 +19,7 @@ from shared.messages.invoicing import (
     AccountOverdue,
     AccountSettled,
     InvoiceCredited,
+    InvoiceIssued,
     InvoicePaid,
     InvoicePartiallyPaid,
 )
@@ -36,6 +37,7 @@ from tests.integration.invoicing.house import (
     invoices_in,
     month_over,
     of_type,
+    paid_item,
     price,
     product,
     provisioned,
@@ -240,6 +242,7 @@ async def test_a_credit_note_names_its_invoice_and_takes_off_what_is_outstanding
     (note,) = of_type(answers, InvoiceCredited)
     assert (note.number, note.net, note.vat) == ("2026A-0000001-C1", 100_000, 10_000)
     assert (note.outstanding, note.given_back) == (190_000, 0)
+    assert (note.order_id, note.item_id) == (None, None)
     assert of_type(answers, RefundToCredit) == []
     (collect,) = of_type(await invoicing.hear(_asked(invoice_id)), PaymentCollect)
     assert collect.amount == 190_000
@@ -257,6 +260,18 @@ async def test_what_is_credited_after_it_was_paid_goes_back_as_credit(
     assert [one.amount for one in of_type(answers, RefundToCredit)] == [30_000]
     assert await _state(invoicing) == (250_000, 0, "paid")
     assert await invoicing.hear(_credit(invoice_id, 80_000, "cn-1")) == []
+
+
+async def test_a_credit_note_of_a_prepaid_invoice_says_what_had_been_paid(
+    invoicing: Invoicing,
+) -> None:
+    await invoicing.hear(registered())
+    paid = provisioned(NOVEMBER, user_type="prepaid", ends_at=TICK, item=paid_item(90_000))
+    (invoice,) = of_type(await invoicing.hear(paid), InvoiceIssued)
+    answers = await invoicing.hear(_credit(invoice.invoice_id, 30_000, "cn-1"))
+    (note,) = of_type(answers, InvoiceCredited)
+    assert (note.order_id, note.item_id) == (paid.order_id, paid.item_id)
+    assert note.given_back == 30_000
 
 
 async def test_credit_notes_never_exceed_their_invoice(invoicing: Invoicing) -> None:

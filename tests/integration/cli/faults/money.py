@@ -7,6 +7,7 @@ from tests.integration.cli.faults.planting import (
     INVOICE_OF_WEB,
     REFUND_OF_BAD,
     Fault,
+    credit_note_of,
     entry,
     payment_of_invoice,
     without_last_entry,
@@ -153,6 +154,26 @@ MONEY: Final = (
         ),
     ),
     Fault(
+        "refunds_within_payments",
+        "good",
+        (
+            *credit_note_of("good", 100_000),
+            *entry("refund", "credited-planted", "an", 100_000),
+            """insert into billing.credit_note (account_id, credit_note_id, order_id, item_id,
+                   given_back, at)
+               values ('an', 'planted', 'ord-two', 'good', 100000, now())""",
+        ),
+        "credited after it was given back",
+    ),
+    Fault(
+        "credit_notes_are_counted",
+        "planted",
+        (
+            *credit_note_of("web", 100_000),
+            *entry("refund", "credited-planted", "an", 100_000),
+        ),
+    ),
+    Fault(
         "unused_value_went_back",
         "ord-del/del-good",
         ("delete from billing.refund where order_id = 'ord-del'", *without_last_entry("an")),
@@ -186,13 +207,10 @@ MONEY: Final = (
         "invoice_refunds_arrived",
         "credited-planted",
         (
-            f"""insert into invoicing.credit_note (credit_note_id, invoice_id, position, account_id,
-                    amount, net, vat, given_back, refund_id, credited_before, credited_after,
-                    reason, requested_by, at)
-                values ('planted', '{INVOICE_OF_WEB}', 1, 'an', 10, 10, 0, 10, 'credited-planted',
-                        0, 10, 'planted', 'nobody', now())""",
-            f"""update invoicing.invoice_state set credited = 10
-                where invoice_id = '{INVOICE_OF_WEB}'""",
+            *credit_note_of("web", 10),
+            """insert into billing.credit_note (account_id, credit_note_id, order_id, item_id,
+                   given_back, at)
+               values ('an', 'planted', 'ord-web', 'web', 10, now())""",
         ),
         "credited",
     ),

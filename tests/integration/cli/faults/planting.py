@@ -92,6 +92,22 @@ def another_invoice(
     )
 
 
+def credit_note_of(resource_id: str, amount: int) -> tuple[str, ...]:
+    """A credit note of the prepaid invoice of a resource, as invoicing has it."""
+    return (
+        f"""insert into invoicing.credit_note (credit_note_id, invoice_id, position, account_id,
+                amount, net, vat, given_back, refund_id, credited_before, credited_after, reason,
+                requested_by, at)
+            select 'planted', invoice_id, 1, account_id, {amount}, {amount}, 0, {amount},
+                   'credited-planted', 0, {amount}, 'planted', 'nobody', now()
+            from invoicing.invoice where resource_id = '{resource_id}' and kind = 'prepaid'""",
+        f"""update invoicing.invoice_state s set credited = {amount}
+            from invoicing.invoice i
+            where i.invoice_id = s.invoice_id and i.resource_id = '{resource_id}'
+              and i.kind = 'prepaid'""",
+    )
+
+
 def payment_of_invoice(payment_id: str, *, paid: int | None) -> tuple[str, ...]:
     """Billing took a gateway's money for the invoice of `shop` in October, or waits for it."""
     asked = f"""insert into billing.payment (payment_id, account_id, invoice_id, method, amount,
