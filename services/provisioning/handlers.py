@@ -211,10 +211,15 @@ async def hold_told(commands: Sequence[HoldCommand], db: Connection) -> list[Sai
 
 
 async def account_switched(switches: Sequence[AccountSwitched], db: Connection) -> list[Said]:
-    """Remember an account's user type from now on; running resources follow (domain 10)."""
+    """Remember an account's user type from now on; running resources follow (domain 10).
+
+    What others just do to a resource is waited for; who holds it after this knows of the switch.
+    """
     ordered = sorted(switches, key=lambda one: (one.time, one.envelope.id))
+    account_ids = {one.account_id for one in ordered}
+    await store.lock_accounts(db, account_ids)
     await store.append_switches(db, [(one.account_id, _switch(one)) for one in ordered])
-    resources = await store.lock_switched_resources(db, {one.account_id for one in ordered})
+    resources = await store.lock_switched_resources(db, account_ids)
     work = await _work_on(db, resources)
     for one in ordered:
         for resource in resources.values():

@@ -14,11 +14,23 @@ from product_version
 where product = any($1::text[]);
 
 -- name: open_resources
--- Resources that are about to be asked for; ids that are taken stay as they are.
+-- Resources that are about to be asked for; ids that are taken stay as they are. Whoever makes some
+-- shares the lock of their accounts first, of 256 so that a large group has room: a switch can't see
+-- them before the commit. The statements after this one see a switch that had the lock.
+with shared as materialized (
+    select count(pg_advisory_xact_lock_shared(hashtext('provisioning account'), place)) as locks
+    from (
+        select distinct hashtext(account_id) & 255 as place
+        from unnest($2::text[]) as a (account_id)
+        order by place
+    ) a
+)
 insert into resource (resource_id, account_id, product, name, user_type, state, components,
                       open_request, poc)
-select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
-                     $7::jsonb[], $8::text[], $9::text[])
+select r.*
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
+            $7::jsonb[], $8::text[], $9::text[]) as r
+cross join shared
 on conflict do nothing;
 
 -- name: lock_resources
@@ -63,6 +75,15 @@ from request
 where outcome is null and deadline < $1 and resource_id = any($2::text[])
 order by deadline, request_id;
 
+-- name: lock_accounts
+-- Wait until nobody is making resources of these accounts, and let nobody make any to the commit.
+select count(pg_advisory_xact_lock(hashtext('provisioning account'), place))
+from (
+    select distinct hashtext(account_id) & 255 as place
+    from unnest($1::text[]) as a (account_id)
+    order by place
+) a;
+
 -- name: append_switches
 -- Switches of accounts' user types.
 insert into account_switch (account_id, at, message_id, user_type)
@@ -75,15 +96,12 @@ select account_id, at, message_id, user_type
 from account_switch where account_id = any($1::text[]);
 
 -- name: lock_switched_resources
--- Those resources of accounts on which a switch may have an effect, locked in a fixed order: what
--- runs as postpaid, and what was treated as expired.
+-- The resources of accounts that are not gone, locked in a fixed order. Also those on which a switch
+-- has no effect as they are: whoever just ends or provisions one may not know of the switch.
 select resource_id, account_id, product, name, user_type, state, components, suspended_by,
        starts_at, ends_at, version, open_request, next_step, next_due_at, poc
 from resource
-where account_id = any($1::text[])
-  and (user_type = 'postpaid' and state in ('active', 'stopped')
-       or user_type = 'prepaid' and next_step in ('suspend', 'release')
-          and (suspended_by is null or suspended_by not in ('deletion', 'poc_ended')))
+where account_id = any($1::text[]) and state not in ('deleted', 'failed')
 order by resource_id
 for no key update;
 

@@ -43,7 +43,10 @@ async def find_catalogue(db: Connection, products: Collection[str]) -> Catalogue
 
 
 async def open_resources(db: Connection, resources: Iterable[Resource]) -> None:
-    """Make the rows of resources that are about to be asked for, where their ids are free."""
+    """Make the rows of resources that are about to be asked for, where their ids are free.
+
+    Their accounts can't be switched before the commit.
+    """
     ordered = sorted(resources, key=lambda one: one.resource_id)
     if ordered:
         await db.execute(
@@ -90,6 +93,11 @@ async def find_overdue_requests(
     return [_asked(row) for row in rows]
 
 
+async def lock_accounts(db: Connection, account_ids: Collection[str]) -> None:
+    """Wait for whoever is making resources of these accounts, and let nobody begin to."""
+    await db.execute(sql.lock_accounts, list(account_ids))
+
+
 async def append_switches(db: Connection, switches: Sequence[tuple[str, Switch]]) -> None:
     """Remember switches of accounts' user types."""
     await db.execute(
@@ -112,7 +120,7 @@ async def find_user_types(db: Connection, account_ids: Collection[str]) -> UserT
 async def lock_switched_resources(
     db: Connection, account_ids: Collection[str]
 ) -> dict[str, Resource]:
-    """Lock those resources of accounts on which a switch may have an effect."""
+    """Lock the resources of locked accounts that are not gone."""
     return _resources(await db.fetch(sql.lock_switched_resources, list(account_ids)))
 
 

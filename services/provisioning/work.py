@@ -216,6 +216,8 @@ class Work:
             self._put(stepped)
             if change is not None:
                 self._happen(change, cause)
+                if change.happened == "converted":
+                    self._meet_switch(change.resource, change.at, cause)
 
     def _end_terms(self, resource: Resource) -> EndTerms:
         """What is in force at the resource's end; one without an end is only to be released."""
@@ -245,7 +247,9 @@ class Work:
         resource = self._resources[resource_id]
         if switch.user_type == "postpaid":
             if has_expired_though(resource, switch.at) and self._end_terms(resource).goes_on:
-                self._happen(go_on_as_postpaid(resource), cause)
+                change = go_on_as_postpaid(resource)
+                self._happen(change, cause)
+                self._meet_switch(change.resource, change.at, cause)
         elif self._ends_with(switch, resource):
             self._happen(become_prepaid(resource, switch.at, self._switch_grace), cause)
 
@@ -257,13 +261,19 @@ class Work:
         is_last = self._user_types.find_last(resource.account_id) == switch
         return is_last or resource.starts_at < switch.at
 
-    def _meet_switch(self, resource: Resource, asked_at: datetime, cause: Message) -> None:
-        """A resource that was ordered as postpaid, and provisioned only after the account was
-        switched to prepaid: the order is finished as it was placed, and then meets the switch."""
+    def _meet_switch(self, resource: Resource, postpaid_at: datetime, cause: Message) -> None:
+        """A resource that was ordered as postpaid, or goes on so from its end, and of which that is
+        known only after the account was switched to prepaid: that comes first, and then the switch.
+
+        Args:
+            resource: as it is now.
+            postpaid_at: when it was ordered, or when its prepaid term ended.
+            cause: what makes us look.
+        """
         switch = self._user_types.find_last(resource.account_id)
-        if switch is None or switch.user_type == "postpaid" or switch.at <= asked_at:
+        if switch is None or switch.user_type == "postpaid" or switch.at <= postpaid_at:
             return
-        was_postpaid = self._user_types.at(resource.account_id, asked_at) == "postpaid"
+        was_postpaid = self._user_types.at(resource.account_id, postpaid_at) == "postpaid"
         if was_postpaid and self._is_postpaid_by_account(resource, switch):
             self._happen(become_prepaid(resource, switch.at, self._switch_grace), cause)
 

@@ -285,6 +285,20 @@ async def test_a_switch_heard_of_only_after_the_end_has_the_same_result(
     assert (event.user_type, event.at, event.state) == ("postpaid", END, "active")
 
 
+async def test_a_switch_back_is_met_though_the_end_and_the_first_switch_are_heard_of_later(
+    open_database: OpenDatabase,
+) -> None:
+    back = switched("prepaid", END + DAY)
+    async with open_database("provisioning") as db:
+        await handle(db, published(), paid(item()), _tick(END + 2 * DAY), back)
+        answers = await handle(db, switched("postpaid", NOON + DAY))
+    converted = of_type(answers, ResourceConverted)
+    assert [(one.user_type, one.at) for one in converted] == [
+        ("postpaid", END),
+        ("prepaid", END + DAY),
+    ]
+
+
 async def test_a_switch_to_prepaid_gives_each_postpaid_resource_days_of_grace(
     open_database: OpenDatabase,
 ) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
 from pydantic import SecretStr
@@ -10,10 +11,13 @@ from pydantic import SecretStr
 from services.provisioning.app import SERVICE
 from shared import broker, publishing, topology
 from shared.database import Connection, connect, pool
+from shared.ids import derived_id
 from shared.messages import Message, Said
-from shared.messages.product_teams import ProductRequested
+from shared.messages.billing import OrderConfirmed
+from shared.messages.product_teams import ProductRequested, ProductSucceeded
 from shared.messages.provisioning import (
     ProvisioningFailed,
+    ResourceConverted,
     ResourceProvisioned,
     ResourceReleased,
     ResourceRenewed,
@@ -34,10 +38,12 @@ from tests.integration.provisioning.scenes import (
     paid,
     published,
     succeeded,
+    switched,
 )
 from tests.system.ear import Ear, listening
 
 WITHIN_S = 60
+MINUTE = timedelta(minutes=1)
 
 
 class Office:
@@ -154,9 +160,80 @@ async def test_a_renewal_and_the_release_at_the_same_instant_exclude_each_other(
     tick = said(TickMinute(), at=release_at)
     renewal = paid(item("renew", days=60), order_id="ord-2", at=release_at - DAY / 24)
     first, second = (renewal, tick) if renewal_first else (tick, renewal)
+    told = await _at_once(database_url, [published(), paid(item())], first, second)
+    assert len(of_type(told, ResourceRenewed)) == renewal_first
+    assert len(of_type(told, ResourceReleased)) == (not renewal_first)
+    assert len(of_type(told, ProvisioningFailed)) == (not renewal_first)
+
+
+@pytest.mark.parametrize("switch_first", [False, True])
+async def test_a_switch_to_prepaid_meets_what_is_provisioned_at_that_instant(
+    database_url: str, switch_first: bool
+) -> None:
+    order = confirmed(item(user_type="postpaid"))
+    switch = switched("prepaid", NOON + MINUTE)
+    first, second = (switch, order) if switch_first else (order, switch)
+    told = await _at_once(
+        database_url, [switched("postpaid", NOON - DAY), published()], first, second
+    )
+    [converted] = of_type(told, ResourceConverted)
+    assert (converted.user_type, converted.at) == ("prepaid", NOON + MINUTE)
+
+
+@pytest.mark.parametrize("switch_first", [False, True])
+async def test_a_switch_to_prepaid_meets_what_a_team_provisions_at_that_instant(
+    database_url: str, switch_first: bool
+) -> None:
+    order = confirmed(item(user_type="postpaid"))
+    switch = switched("prepaid", NOON + MINUTE)
+    before = [switched("postpaid", NOON - DAY), published("message"), order]
+    success = said(ProductSucceeded(request_id=_request_of(order), at=NOON, details=None), at=NOON)
+    first, second = (switch, success) if switch_first else (success, switch)
+    told = await _at_once(database_url, before, first, second)
+    [converted] = of_type(told, ResourceConverted)
+    assert (converted.user_type, converted.at) == ("prepaid", NOON + MINUTE)
+
+
+@pytest.mark.parametrize("switch_first", [False, True])
+async def test_what_ends_at_the_instant_of_a_switch_to_postpaid_goes_on(
+    database_url: str, switch_first: bool
+) -> None:
+    end = NOON + 30 * DAY
+    tick, switch = said(TickMinute(), at=end), switched("postpaid", end - MINUTE)
+    first, second = (switch, tick) if switch_first else (tick, switch)
+    before = [published(expiry_policy="trash", trash_days=3), paid(item())]
+    told = await _at_once(database_url, before, first, second)
+    [converted] = of_type(told, ResourceConverted)
+    assert (converted.user_type, converted.at, converted.state) == ("postpaid", end, "active")
+
+
+@pytest.mark.parametrize("switch_first", [False, True])
+async def test_what_goes_on_as_postpaid_at_the_instant_of_a_switch_back_meets_it(
+    database_url: str, switch_first: bool
+) -> None:
+    end = NOON + 30 * DAY
+    tick, switch = said(TickMinute(), at=end), switched("prepaid", end + MINUTE)
+    first, second = (switch, tick) if switch_first else (tick, switch)
+    before = [published(), paid(item()), switched("postpaid", NOON + DAY)]
+    told = await _at_once(database_url, before, first, second)
+    converted = of_type(told, ResourceConverted)
+    assert [(one.user_type, one.at) for one in converted] == [
+        ("postpaid", end),
+        ("prepaid", end + MINUTE),
+    ]
+
+
+def _request_of(order: OrderConfirmed) -> str:
+    return derived_id("request", order.order_id, order.items[0].item_id)
+
+
+async def _at_once(
+    database_url: str, before: list[Message], first: Message, second: Message
+) -> list[Said]:
+    """Handle two messages in a transaction each, the second until it waits for the first."""
     async with pool(database_url, "provisioning", size=3) as connections:
         async with connections.acquire() as db, db.transaction():
-            await handle(db, published(), paid(item()))
+            await handle(db, *before)
         async with connections.acquire() as one, connections.acquire() as other:
             transaction = one.transaction()
             await transaction.start()
@@ -164,11 +241,7 @@ async def test_a_renewal_and_the_release_at_the_same_instant_exclude_each_other(
             waiting = asyncio.create_task(_committed(other, second))
             await _until_somebody_waits(database_url)
             await transaction.commit()
-            said_second = await waiting
-    told = [*said_first, *said_second]
-    assert len(of_type(told, ResourceRenewed)) == renewal_first
-    assert len(of_type(told, ResourceReleased)) == (not renewal_first)
-    assert len(of_type(told, ProvisioningFailed)) == (not renewal_first)
+            return [*said_first, *await waiting]
 
 
 async def _committed(db: Connection, message: Message) -> list[Said]:
