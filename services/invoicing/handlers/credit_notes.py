@@ -16,6 +16,7 @@ async def invoice_credit_requested(
     requests: Sequence[InvoiceCreditRequested], db: Connection
 ) -> list[Said]:
     """Issue credit notes, together at most the whole invoice; give back what was paid of it."""
+    overdue = await store.lock_dues(db, [one.account_id for one in requests])
     balances = await store.lock_balances(db, [one.invoice_id for one in requests])
     known = await store.find_credit_notes(db, [one.credit_note_id for one in requests])
     said: list[Said] = []
@@ -49,7 +50,9 @@ async def invoice_credit_requested(
     touched = sorted({note.balance.invoice_id for note, _ in issued})
     await store.save_balances(db, [balances[invoice_id] for invoice_id in touched])
     settled_by = {
-        note.balance.account_id: cause for note, cause in issued if not note.balance.outstanding
+        note.balance.account_id: cause
+        for note, cause in issued
+        if not note.balance.outstanding and note.balance.account_id in overdue
     }
     return said + await tell_settled(settled_by, db)
 

@@ -24,6 +24,7 @@ async def invoice_payment_requested(
     requests: Sequence[InvoicePaymentRequested], db: Connection
 ) -> list[Said]:
     """Collect for an invoice what its user wants to pay of it, and reserve that much of it."""
+    await store.lock_dues(db, [one.account_id for one in requests])
     balances = await store.lock_balances(db, [one.invoice_id for one in requests])
     payment_ids = {id(one): payment_id_of(one) for one in requests}
     known = await store.find_collections(db, set(payment_ids.values()))
@@ -115,6 +116,7 @@ async def _count(came: Sequence[tuple[Payment, Message]], db: Connection) -> lis
     if not came:
         return []
     payment_ids = [payment.payment_id for payment, _ in came]
+    overdue = await store.lock_dues(db, [payment.account_id for payment, _ in came])
     balances = await store.lock_balances(db, [payment.invoice_id for payment, _ in came])
     collections = await store.find_collections(db, payment_ids)
     counted = await store.find_payments(db, payment_ids)
@@ -143,7 +145,7 @@ async def _count(came: Sequence[tuple[Payment, Message]], db: Connection) -> lis
     settled_by = {
         settled.payment.account_id: cause
         for settled, cause in paid
-        if not settled.balance.outstanding
+        if not settled.balance.outstanding and settled.payment.account_id in overdue
     }
     return said + await tell_settled(settled_by, db)
 
@@ -216,9 +218,9 @@ async def payment_failed(failures: Sequence[PaymentFailed], db: Connection) -> l
     ours = [one for one in failures if one.invoice_id]
     if not ours:
         return []
-    asked = await store.find_collections(db, [one.payment_id for one in ours])
-    balances = await store.lock_balances(db, [one.invoice_id for one, _ in asked.values()])
-    collections = await store.find_collections(db, asked)  # as they are now that they are held
+    await store.lock_dues(db, [one.account_id for one in ours])
+    collections = await store.find_collections(db, [one.payment_id for one in ours])
+    balances = await store.lock_balances(db, [one.invoice_id for one, _ in collections.values()])
     said: list[Said] = []
     outcomes: dict[str, Outcome] = {}
     touched: set[str] = set()

@@ -1,5 +1,7 @@
 """What is told of an invoice and its account after something was paid or credited."""
 
+from collections.abc import Mapping
+
 from services.invoicing.domain.payments import Balance
 from services.invoicing.store import payments as store
 from shared.database import Connection
@@ -9,9 +11,9 @@ from shared.messages.notifications import NotificationRequested
 from shared.waiting import may_wait
 
 
-async def tell_settled(causes: dict[str, Message], db: Connection) -> list[Said]:
-    """Say which of these accounts are not overdue any more: never earlier than it was told that
-    they are."""
+async def tell_settled(causes: Mapping[str, Message], db: Connection) -> list[Said]:
+    """Say which of these accounts, held and told to be overdue, are so no more: never earlier than
+    it was told that they are."""
     settled = await store.settle_dues(db, causes)
     return [
         AccountSettled(account_id=account_id).because(

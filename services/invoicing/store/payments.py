@@ -30,6 +30,19 @@ class Overdue:
     numbers: Sequence[str]
 
 
+async def lock_dues(db: Connection, account_ids: Many[str]) -> set[str]:
+    """Hold what these accounts owe, before anything else of it is read or held.
+
+    Whoever changes what is outstanding or collected of an invoice, or tells of it, holds that of
+    its account first: so each sees what the other did, and no two wait for each other.
+
+    Returns:
+        Those that were told to be overdue.
+    """
+    rows = await db.fetch(sql.lock_dues, sorted(set(account_ids)))
+    return {row["account_id"] for row in rows if row["overdue"]}
+
+
 async def lock_balances(db: Connection, invoice_ids: Many[str]) -> dict[str, Balance]:
     """Hold what is paid and being collected of those of these invoices that exist."""
     rows = await db.fetch(sql.lock_balances, sorted(set(invoice_ids)))
@@ -152,7 +165,8 @@ async def cut_open_accounts(
 async def begin_day(
     db: Connection, first_account: str, next_account: str | None, at: datetime, day: date
 ) -> list[str]:
-    """The accounts of a range with something to pay, where they were not seen to on this day."""
+    """The accounts of a range with something to pay, where they were not seen to on this day. What
+    they owe is held from now on, as by `lock_dues`."""
     rows = await db.fetch(sql.begin_day, first_account, next_account, at, day)
     return sorted(row["account_id"] for row in rows)
 
@@ -175,9 +189,9 @@ async def save_overdue(db: Connection, account_ids: Many[str], at: datetime) -> 
 
 
 async def settle_dues(db: Connection, account_ids: Many[str]) -> dict[str, datetime]:
-    """Those of these accounts that were overdue and have paid what was due, with when it was last
-    told that they were. Each is held first, so that of two last payments at once one sees it."""
-    if not account_ids or not await db.fetch(sql.lock_dues, sorted(account_ids)):
+    """Those of these accounts, held, that were overdue and have paid what was due, with when it was
+    last told that they were."""
+    if not account_ids:
         return {}
     rows = await db.fetch(sql.settle_dues, sorted(account_ids))
     return {row["account_id"]: row["overdue_told_at"] for row in rows}

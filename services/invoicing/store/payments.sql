@@ -1,3 +1,13 @@
+-- name: lock_dues
+-- Hold what accounts owe, in a fixed order, though nothing was to pay before; which of them were told to
+-- be overdue.
+insert into account_dues (account_id, day)
+select account_id, '-infinity'::date from account where account_id = any ($1::text[])
+order by account_id
+on conflict (account_id) do update set overdue_told_at = account_dues.overdue_told_at
+    where account_dues.overdue_told_at is not null
+returning account_id, overdue_told_at is not null as overdue;
+
 -- name: lock_balances
 -- What is paid, credited and being collected of these invoices, held in a fixed order.
 select s.invoice_id, s.account_id, i.currency, s.gross, i.vat, s.paid, s.reserved, s.credited,
@@ -62,11 +72,13 @@ where place % $1::integer = 0
 order by first_account;
 
 -- name: begin_day
--- The accounts of a range with something to pay that were not seen to on this day.
+-- The accounts of a range with something to pay that were not seen to on this day; what each of the range
+-- owes is held, in a fixed order.
 insert into account_dues (account_id, day)
 select distinct account_id, $4::date from invoice_state
 where account_id >= $1 and ($2::text is null or account_id < $2)
   and paid + credited < gross and issued_at <= $3
+order by account_id
 on conflict (account_id) do update set day = excluded.day where account_dues.day < excluded.day
 returning account_id;
 
@@ -97,13 +109,6 @@ order by account_id;
 -- name: save_overdue
 -- Accounts of which it is told that they are overdue.
 update account_dues set overdue_told_at = $2 where account_id = any ($1::text[]);
-
--- name: lock_dues
--- Accounts that were told to be overdue, held while it is seen whether they still are.
-select account_id from account_dues
-where account_id = any ($1::text[]) and overdue_told_at is not null
-order by account_id
-for no key update;
 
 -- name: settle_dues
 -- Those of these accounts that have paid what was due, and when it was last told that they had not.

@@ -1,13 +1,16 @@
 """Invoices are paid in the portal and automatically, in full or in part, and never twice."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Final
 
 import asyncpg
 import pytest
 
 from services.invoicing import store
+from shared.database import Connection, connect, pool
 from shared.messages import Message, Said
 from shared.messages.billing import (
     InvoicePaymentConfirmed,
@@ -22,6 +25,7 @@ from shared.messages.invoicing import (
     InvoiceIssued,
     InvoicePaid,
     InvoicePartiallyPaid,
+    InvoicePaymentsDue,
 )
 from shared.messages.notifications import NotificationRequested
 from shared.messages.scheduler import TickDay
@@ -33,6 +37,7 @@ from shared.messages.upstream import (
 from tests.builders import said
 from tests.integration.invoicing.house import (
     Invoicing,
+    handle,
     hanoi,
     invoices_in,
     month_over,
@@ -48,6 +53,7 @@ from tests.integration.invoicing.house import (
 
 NOVEMBER, TICK = hanoi("2026-11-01 00:00"), hanoi("2026-12-01 00:05")
 SOON = TICK + timedelta(hours=1)
+WITHIN_S: Final = 20
 
 
 async def _one_invoice(invoicing: Invoicing, amount: int = 300_000) -> str:
@@ -101,6 +107,44 @@ def _day(at: datetime = SOON) -> TickDay:
 
 def _templates(answers: list[Said]) -> list[str]:
     return [one.template for one in of_type(answers, NotificationRequested)]
+
+
+async def _one_after_the_other(
+    database_url: str, first: Sequence[Message], second: Sequence[Message]
+) -> list[Said]:
+    """Two workers: the second begins once the first has handled its group, which is committed only
+    when the second waits for it."""
+    async with (
+        asyncio.timeout(WITHIN_S),
+        pool(database_url, "invoicing", size=2) as connections,
+        connections.acquire() as one,
+        connections.acquire() as other,
+    ):
+        holding = one.transaction()
+        await holding.start()
+        told = await handle(first, one)
+        waiting = asyncio.create_task(_committed(other, second))
+        await _until_somebody_waits(database_url)
+        await holding.commit()
+        return [*told, *await waiting]
+
+
+async def _committed(db: Connection, messages: Sequence[Message]) -> list[Said]:
+    async with db.transaction():
+        return await handle(messages, db)
+
+
+async def _until_somebody_waits(database_url: str) -> None:
+    """Wait until a transaction in this database waits for a lock. Only the operator sees that."""
+    db = await connect(database_url)
+    try:
+        while not await db.fetchval(
+            "select exists (select from pg_stat_activity"
+            " where wait_event_type = 'Lock' and datname = current_database())"
+        ):
+            await asyncio.sleep(0.01)
+    finally:
+        await db.close()
 
 
 async def _state(invoicing: Invoicing) -> tuple[int, int, str]:
@@ -274,6 +318,17 @@ async def test_a_credit_note_of_a_prepaid_invoice_says_what_had_been_paid(
     assert note.given_back == 30_000
 
 
+async def test_credit_notes_of_an_invoice_at_once_are_all_issued(
+    invoicing: Invoicing, database_url: str
+) -> None:
+    invoice_id = await _one_invoice(invoicing)
+    first, second = (_credit(invoice_id, 1_000, name) for name in ("cn-1", "cn-2"))
+    answers = await _one_after_the_other(database_url, [first], [second])
+    numbers = [one.number for one in of_type(answers, InvoiceCredited)]
+    assert numbers == ["2026A-0000001-C1", "2026A-0000001-C2"]
+    assert [one.outstanding for one in of_type(answers, InvoiceCredited)] == [299_000, 298_000]
+
+
 async def test_credit_notes_never_exceed_their_invoice(invoicing: Invoicing) -> None:
     invoice_id = await _one_invoice(invoicing)
     answers = await invoicing.hear(
@@ -365,6 +420,18 @@ async def test_the_last_invoice_is_paid_as_far_as_the_credit_reaches_and_the_res
     assert await _pay_as_far_as(invoicing, 1_000, _day(SOON + timedelta(days=1))) == [50, 300]
 
 
+async def test_an_invoice_paid_in_the_portal_just_now_does_not_keep_the_next_from_being_paid(
+    invoicing: Invoicing, database_url: str
+) -> None:
+    await _three_invoices(invoicing)
+    oldest = await invoicing.value(
+        "select invoice_id from invoice_state order by issued_at limit 1"
+    )
+    ranges = of_type(await invoicing.hear(_day()), InvoicePaymentsDue)
+    answers = await _one_after_the_other(database_url, [_asked(oldest)], ranges)
+    assert [one.amount for one in of_type(answers, PaymentCollect)] == [10, 100]
+
+
 async def test_without_credit_nothing_is_paid(invoicing: Invoicing) -> None:
     await _three_invoices(invoicing)
     assert await _pay_as_far_as(invoicing, 0, _day()) == [0]
@@ -429,6 +496,26 @@ async def test_two_last_payments_at_once_settle_the_account_once(invoicing: Invo
     results = await asyncio.gather(*(invoicing.hear(_confirmed(one)) for one in collects))
     told = [one for some in results for one in of_type(some, AccountSettled)]
     assert [one.account_id for one in told] == ["acc-1"]
+
+
+@pytest.mark.parametrize("seen_to", [None, "2026-12-15", "2026-12-16"], ids=["new", "due", "told"])
+@pytest.mark.parametrize("payer_first", [True, False], ids=["payer first", "reminder first"])
+async def test_who_pays_while_the_debt_is_told_of_is_settled(
+    invoicing: Invoicing, database_url: str, seen_to: str | None, payer_first: bool
+) -> None:
+    invoice_id = await _one_invoice(invoicing)
+    (collect,) = of_type(await invoicing.hear(_asked(invoice_id)), PaymentCollect)
+    told = await invoicing.settle(_day(hanoi(f"{seen_to} 00:05"))) if seen_to else []
+    times_told = len(of_type(told, AccountOverdue))
+    assert times_told == (seen_to == "2026-12-16")
+    paid = [_confirmed(collect)]
+    ranges = of_type(await invoicing.hear(_day(hanoi("2026-12-17 00:05"))), InvoicePaymentsDue)
+    order = (paid, ranges) if payer_first else (ranges, paid)
+    told += await _one_after_the_other(database_url, *order)
+    assert await _state(invoicing) == (300_000, 0, "paid")
+    times_told += not payer_first
+    assert len(of_type(told, AccountOverdue)) == times_told
+    assert len(of_type(told, AccountSettled)) == (times_told > 0)
 
 
 async def test_no_more_is_paid_than_the_invoice_has_by_the_schema(invoicing: Invoicing) -> None:
