@@ -150,6 +150,31 @@ left join (
 ) c using (invoice_id)
 where s.reserved <> coalesce(c.amount, 0);
 
+-- name: overdue_accounts_owe
+-- 11.5 Who was told to be overdue, and is kept from ordering, has not paid something that was due.
+select d.account_id as id,
+       format('told to be overdue at %s, owes nothing that was due then', max(d.told_at)) as detail,
+       max(settled.recorded_at) as since, max(settled.correlation_id) as correlation_id
+from (
+    select account_id, overdue_told_at as told_at
+    from invoicing.account_dues where overdue_told_at is not null
+    union all
+    select account_id, told_at from billing.account_standing where overdue_since is not null
+) d
+left join lateral (
+    select p.recorded_at, b.correlation_id
+    from invoicing.invoice_payment p
+    left join billing.payment b using (account_id, payment_id)
+    where p.account_id = d.account_id
+    union all
+    select c.recorded_at, null from invoicing.credit_note c where c.account_id = d.account_id
+    order by recorded_at desc limit 1
+) settled on true
+where not exists (select from invoicing.invoice_state s
+                  where s.account_id = d.account_id and s.paid + s.credited < s.gross
+                    and s.due_at <= d.told_at)
+group by d.account_id;
+
 -- name: invoice_payments_agree
 -- 11.1 Each confirmed payment of an invoice is on that invoice, and no other is.
 select coalesce(p.payment_id, i.payment_id) as id,

@@ -109,6 +109,7 @@ REACH_ALL: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "holds.sql: open_missing_holds",
             "payments.sql: begin_day",
             "payments.sql: cut_open_accounts",
+            "payments.sql: find_settled",
             "reports.sql: take_waited",
         ),
     },

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from services.invoicing.domain.payments import Balance, Collection, reserve
 from services.invoicing.handlers import holds
 from services.invoicing.handlers.reports import look_again
+from services.invoicing.handlers.standing import tell_settled
 from services.invoicing.store import payments as store
 from shared.database import Connection
 from shared.ids import derived_id
@@ -18,16 +19,25 @@ from shared.settings import settings
 
 
 async def tick_day(ticks: Sequence[TickDay], db: Connection) -> list[Said]:
-    """See to the open invoices of all accounts, range by range (domain 4), to reports that wait
-    for their resource, and to holds (domain 8)."""
+    """See to the open invoices of all accounts, range by range (domain 4), to accounts that are
+    overdue without one, to reports that wait for their resource, and to holds (domain 8)."""
+    settled = await _settle_unnoticed(ticks, db)
     ranges = await store.cut_open_accounts(db)
-    return [*await look_again(ticks, db), *await holds.due(ticks, db)] + [
+    return [*settled, *await look_again(ticks, db), *await holds.due(ticks, db)] + [
         InvoicePaymentsDue(first_account=first_account, next_account=next_account).because(
             tick, key=first_account
         )
         for tick in ticks
         for first_account, next_account in ranges
     ]
+
+
+async def _settle_unnoticed(ticks: Sequence[TickDay], db: Connection) -> list[Said]:
+    """Say of accounts that are overdue and have paid what was due that they are so no more. The
+    last payment has said it already, unless something went wrong (domain 11.5)."""
+    last = max(ticks, key=lambda tick: tick.time)
+    overdue = await store.lock_dues(db, await store.find_settled(db))
+    return await tell_settled(dict.fromkeys(overdue, last), db)
 
 
 async def invoice_payments_due(

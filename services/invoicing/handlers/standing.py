@@ -17,7 +17,7 @@ async def tell_settled(causes: Mapping[str, Message], db: Connection) -> list[Sa
     settled = await store.settle_dues(db, causes)
     return [
         AccountSettled(account_id=account_id).because(
-            causes[account_id], at=max(causes[account_id].time, told_at)
+            causes[account_id], key=account_id, at=max(causes[account_id].time, told_at)
         )
         for account_id, told_at in sorted(settled.items())
     ]

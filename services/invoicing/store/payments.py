@@ -39,6 +39,8 @@ async def lock_dues(db: Connection, account_ids: Many[str]) -> set[str]:
     Returns:
         Those that were told to be overdue.
     """
+    if not account_ids:
+        return set()
     rows = await db.fetch(sql.lock_dues, sorted(set(account_ids)))
     return {row["account_id"] for row in rows if row["overdue"]}
 
@@ -186,6 +188,11 @@ async def save_overdue(db: Connection, account_ids: Many[str], at: datetime) -> 
     """Note of which accounts it is told that they are overdue."""
     if account_ids:
         await db.execute(sql.save_overdue, sorted(account_ids), at)
+
+
+async def find_settled(db: Connection) -> list[str]:
+    """Accounts that were told to be overdue though they have paid what was due."""
+    return [row["account_id"] for row in await db.fetch(sql.find_settled)]
 
 
 async def settle_dues(db: Connection, account_ids: Many[str]) -> dict[str, datetime]:

@@ -110,6 +110,15 @@ order by account_id;
 -- Accounts of which it is told that they are overdue.
 update account_dues set overdue_told_at = $2 where account_id = any ($1::text[]);
 
+-- name: find_settled
+-- Accounts that were told to be overdue and have paid what was due: only where nobody noticed it.
+select account_id from account_dues d
+where overdue_told_at is not null
+  and not exists (select from invoice_state s
+                  where s.account_id = d.account_id and s.paid + s.credited < s.gross
+                    and s.due_at <= d.overdue_told_at)
+order by account_id;
+
 -- name: settle_dues
 -- Those of these accounts that have paid what was due, and when it was last told that they had not.
 with due as (

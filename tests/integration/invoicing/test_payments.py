@@ -518,6 +518,26 @@ async def test_who_pays_while_the_debt_is_told_of_is_settled(
     assert len(of_type(told, AccountSettled)) == (times_told > 0)
 
 
+async def test_accounts_that_are_overdue_and_owe_nothing_are_settled_the_next_day(
+    invoicing: Invoicing,
+) -> None:
+    await invoicing.hear(registered("acc-2"))
+    await _three_invoices(invoicing)
+    due = hanoi("2026-12-16 00:05")
+    await invoicing.settle(_day(due))
+    await invoicing.rows(
+        "insert into account_dues (account_id, day, overdue_told_at)"
+        " values ('acc-2', '2026-12-16', $1), ('acc-0', '2026-12-16', $1)",
+        due,
+    )
+    await invoicing.hear(registered("acc-0"))
+    answers = await invoicing.settle(_day(due + timedelta(days=1)))
+    settled = of_type(answers, AccountSettled)
+    assert [one.account_id for one in settled] == ["acc-0", "acc-2"], "acc-1 owes something"
+    assert len({one.envelope.id for one in settled}) == 2
+    assert of_type(await invoicing.settle(_day(due + timedelta(days=2))), AccountSettled) == []
+
+
 async def test_no_more_is_paid_than_the_invoice_has_by_the_schema(invoicing: Invoicing) -> None:
     invoice_id = await _one_invoice(invoicing)
     (collect,) = of_type(await invoicing.hear(_asked(invoice_id, 100)), PaymentCollect)

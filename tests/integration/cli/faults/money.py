@@ -223,6 +223,25 @@ MONEY: Final = (
                 where invoice_id = '{INVOICE_OF_WEB}'""",
         ),
     ),
+    Fault(
+        "overdue_accounts_owe",
+        "an",
+        (
+            """insert into invoicing.account_dues (account_id, day, overdue_told_at)
+               values ('an', '2027-01-01', now())
+               on conflict (account_id) do update set overdue_told_at = now()""",
+        ),
+        why="by invoicing",
+    ),
+    Fault(
+        "overdue_accounts_owe",
+        "an",
+        (
+            """insert into billing.account_standing (account_id, overdue_since, told_at)
+               values ('an', now(), now())""",
+        ),
+        why="by billing",
+    ),
     Fault("invoice_payments_agree", "lost", payment_of_invoice("lost", paid=700)),
     Fault(
         "gateway_answers_arrived",
