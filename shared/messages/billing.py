@@ -163,7 +163,10 @@ class OrderConfirmed(Message):
 
 
 class RefundToCredit(Message):
-    """Give money back into a wallet (domain 2.5)."""
+    """Give money back into a wallet (domain 2.5).
+
+    `resource_id` says for which resource an order's money goes back.
+    """
 
     type: ClassVar[str] = "refund.to_credit"
     source: ClassVar[str] = _SOURCE
@@ -176,6 +179,7 @@ class RefundToCredit(Message):
     order_id: Id
     item_id: Id
     reason: Id
+    resource_id: Id | None = None
 
 
 class AccountSwitched(Message):

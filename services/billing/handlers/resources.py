@@ -15,7 +15,7 @@ from services.billing.store import catalogue, orders, payments
 from services.billing.store import resources as store
 from services.billing.store.orders import Outcome
 from shared.database import Connection
-from shared.messages import Message, NotYet, Said
+from shared.messages import NotYet, Said
 from shared.messages.billing import RefundToCredit
 from shared.messages.notifications import NotificationRequested
 from shared.messages.provisioning import ProvisioningFailed, ResourceEvent, ResourceSuspended
@@ -216,7 +216,7 @@ async def provisioning_failed(failures: Sequence[ProvisioningFailed], db: Connec
     return said
 
 
-def _refund(refund: Refund, cause: Message) -> RefundToCredit:
+def _refund(refund: Refund, cause: ResourceEvent | ProvisioningFailed) -> RefundToCredit:
     return RefundToCredit(
         refund_id=refund.refund_id,
         account_id=refund.account_id,
@@ -226,6 +226,7 @@ def _refund(refund: Refund, cause: Message) -> RefundToCredit:
         order_id=refund.order_id,
         item_id=refund.item_id,
         reason=refund.reason,
+        resource_id=cause.resource_id,
     ).because(cause, key=refund.item_id)
 
 

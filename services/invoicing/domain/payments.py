@@ -10,12 +10,21 @@ CollectionMethod = Literal["credit", "gateway"]
 
 
 @dataclass(frozen=True, slots=True)
+class PaidItem:
+    """What a prepaid invoice is of, and had been paid with: an order's item for a resource."""
+
+    order_id: str
+    item_id: str
+    resource_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Balance:
     """What was paid and credited of an invoice and what is being collected for it, in smallest
     units. `credit_notes` counts those that it has.
 
-    `order_id` and `item_id` created its resource: what is given back goes by them. A prepaid
-    invoice is of the item `paid_item_id` of the order `paid_order_id`.
+    `order_id` and `item_id` created its resource: what is given back goes by them. `paid_item`
+    is set for a prepaid invoice.
     """
 
     invoice_id: str
@@ -30,8 +39,7 @@ class Balance:
     credit_notes: int
     order_id: str
     item_id: str
-    paid_order_id: str | None = None
-    paid_item_id: str | None = None
+    paid_item: PaidItem | None = None
 
     @property
     def outstanding(self) -> int:

@@ -6,7 +6,7 @@ from services.invoicing.handlers.catalogue import (
     price_published,
     product_published,
 )
-from services.invoicing.handlers.credit_notes import invoice_credit_requested
+from services.invoicing.handlers.credit_notes import invoice_credit_requested, refund_to_credit
 from services.invoicing.handlers.holds import (
     account_switched,
     holds_due,
@@ -28,7 +28,12 @@ from services.invoicing.handlers.payments import (
 from services.invoicing.handlers.reports import usage_recorded
 from services.invoicing.handlers.resources import resource_changed
 from services.invoicing.handlers.usage_reports import usage_report_requested
-from shared.messages.billing import AccountSwitched, InvoicePaymentConfirmed, PaymentFailed
+from shared.messages.billing import (
+    AccountSwitched,
+    InvoicePaymentConfirmed,
+    PaymentFailed,
+    RefundToCredit,
+)
 from shared.messages.catalogue import PricePublished, ProductPublished
 from shared.messages.invoicing import (
     HoldsDue,
@@ -85,6 +90,7 @@ HANDLERS: Handlers = {
     PaymentFailed: payment_failed,
     InvoicePaymentRecorded: invoice_payment_recorded,
     InvoicePaymentRequested: invoice_payment_requested,
+    RefundToCredit: refund_to_credit,
     InvoiceCreditRequested: invoice_credit_requested,
     WalletHeld: wallet_answered,
     WalletDeclined: wallet_answered,

@@ -1,10 +1,11 @@
 """Credit notes: an issued invoice is never changed, a correction names it (domain 11.6)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from services.invoicing.domain.payments import CreditNote, credit
+from services.invoicing.domain.payments import Balance, CreditNote, credit
 from services.invoicing.handlers.standing import notice, tell_settled, unknown
 from services.invoicing.store import payments as store
+from services.invoicing.store.payments import ResourceRefund
 from shared.database import Connection
 from shared.messages import Message, Refused, Said
 from shared.messages.billing import RefundToCredit
@@ -15,9 +16,14 @@ from shared.messages.upstream import InvoiceCreditRequested
 async def invoice_credit_requested(
     requests: Sequence[InvoiceCreditRequested], db: Connection
 ) -> list[Said]:
-    """Issue credit notes, together at most the whole invoice; give back what was paid of it."""
+    """Issue credit notes, together at most the whole invoice; give back what was paid of it.
+
+    Of a prepaid invoice no more than is left of the money that went in for its resource, where
+    billing gave some back (domain 6).
+    """
     overdue = await store.lock_dues(db, [one.account_id for one in requests])
     balances = await store.lock_balances(db, [one.invoice_id for one in requests])
+    left = await store.find_money_left(db, balances.values())
     known = await store.find_credit_notes(db, [one.credit_note_id for one in requests])
     said: list[Said] = []
     issued: list[tuple[CreditNote, Message]] = []
@@ -30,8 +36,8 @@ async def invoice_credit_requested(
             if earlier != content:
                 detail = f"credit note {request.credit_note_id} had another content"
                 said.append(Refused(request, "id_reused", detail))
-        elif request.amount > balance.creditable:
-            detail = f"only {balance.creditable} of {balance.number} can be credited"
+        elif request.amount > (creditable := _creditable(balance, left)):
+            detail = f"only {creditable} of {balance.number} can be credited"
             said.append(Refused(request, "exceeds_invoice", detail))
         else:
             note = credit(
@@ -43,6 +49,8 @@ async def invoice_credit_requested(
                 request.time,
             )
             balances[request.invoice_id] = note.balance
+            if balance.paid_item:
+                left[balance.paid_item.resource_id] -= note.amount
             known[request.credit_note_id] = content
             issued.append((note, request))
             said += _told(note, request)
@@ -55,6 +63,28 @@ async def invoice_credit_requested(
         if not note.balance.outstanding and note.balance.account_id in overdue
     }
     return said + await tell_settled(settled_by, db)
+
+
+def _creditable(balance: Balance, left: Mapping[str, int]) -> int:
+    if balance.paid_item is None:
+        return balance.creditable
+    return max(0, min(balance.creditable, left[balance.paid_item.resource_id]))
+
+
+async def refund_to_credit(refunds: Sequence[RefundToCredit], db: Connection) -> list[Said]:
+    """Keep what billing gave back of what prepaid invoices had been paid with (domain 6).
+
+    What was not provisioned has no invoice, nor has what a POC wallet paid.
+    """
+    await store.append_resource_refunds(
+        db,
+        [
+            ResourceRefund(one.account_id, one.refund_id, one.resource_id, one.amount, one.time)
+            for one in refunds
+            if one.resource_id and one.wallet == "credit" and one.reason != "provisioning_failed"
+        ],
+    )
+    return []
 
 
 def _told(note: CreditNote, cause: Message) -> list[Said]:
@@ -72,8 +102,8 @@ def _told(note: CreditNote, cause: Message) -> list[Said]:
             outstanding=balance.outstanding,
             currency=balance.currency,
             reason=note.reason,
-            order_id=balance.paid_order_id,
-            item_id=balance.paid_item_id,
+            order_id=balance.paid_item.order_id if balance.paid_item else None,
+            item_id=balance.paid_item.item_id if balance.paid_item else None,
         ).because(cause),
         notice("invoice_credited", balance, cause, amount=note.amount, credit_note=note.number),
     ]

@@ -15,7 +15,7 @@ select s.invoice_id, s.account_id, i.currency, s.gross, i.vat, s.paid, s.reserve
         where c.account_id = s.account_id and c.invoice_id = s.invoice_id)::integer as credit_notes,
        i.series, i.number, coalesce(r.order_id, r.resource_id) as order_id,
        coalesce(r.item_id, r.resource_id) as item_id, i.order_id as paid_order_id,
-       i.item_id as paid_item_id
+       i.item_id as paid_item_id, i.resource_id
 from invoice i
 join invoice_state s using (account_id, invoice_id)
 join resource r using (account_id, resource_id)
@@ -137,6 +137,24 @@ returning d.account_id, due.overdue_told_at;
 -- name: find_credit_notes
 -- Those of these credit notes that are issued.
 select credit_note_id, invoice_id, amount from credit_note where credit_note_id = any ($1::text[]);
+
+-- name: find_money_left
+-- What is left of the money that prepaid invoices of these resources had been paid with: less what was
+-- credited of them, and what billing gave back.
+select t.resource_id,
+       ((select coalesce(sum(greatest(s.gross, 0) - s.credited), 0)
+         from invoice i join invoice_state s using (account_id, invoice_id)
+         where i.account_id = t.account_id and i.resource_id = t.resource_id
+           and i.kind = 'prepaid')
+        - (select coalesce(sum(r.amount), 0) from resource_refund r
+           where r.account_id = t.account_id and r.resource_id = t.resource_id))::bigint as money_left
+from unnest($1::text[], $2::text[]) as t (account_id, resource_id);
+
+-- name: append_resource_refunds
+-- What billing gave back for resources, each once.
+insert into resource_refund (account_id, refund_id, resource_id, amount, at)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::timestamptz[])
+on conflict (account_id, refund_id) do nothing;
 
 -- name: append_credit_notes
 -- Corrections of invoices.

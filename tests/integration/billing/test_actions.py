@@ -166,6 +166,7 @@ async def test_what_a_team_deleted_after_its_time_limit_gives_its_unused_value_b
     late = happened(deletion, before=renewed, at=NOON + 10 * DAY)
     refund = one(await till.hear(late), RefundToCredit)
     assert (refund.wallet, refund.amount, refund.reason) == ("credit", 150_000, "deleted")
+    assert refund.resource_id == "vm-1"
     again = passed(
         ResourceDeleted,
         late,

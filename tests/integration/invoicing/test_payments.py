@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 import pytest
@@ -327,6 +327,42 @@ async def test_credit_notes_of_an_invoice_at_once_are_all_issued(
     numbers = [one.number for one in of_type(answers, InvoiceCredited)]
     assert numbers == ["2026A-0000001-C1", "2026A-0000001-C2"]
     assert [one.outstanding for one in of_type(answers, InvoiceCredited)] == [299_000, 298_000]
+
+
+def _given_back(amount: int, **fields: Any) -> RefundToCredit:
+    refund = {
+        "refund_id": "refund-1",
+        "account_id": "acc-1",
+        "wallet": "credit",
+        "amount": amount,
+        "order_id": "ord-del",
+        "item_id": "del",
+        "reason": "deleted",
+        "resource_id": "res-1",
+        **fields,
+    }
+    return said(RefundToCredit.model_validate(refund), at=SOON)
+
+
+async def test_what_billing_gave_back_can_not_be_credited_again(invoicing: Invoicing) -> None:
+    await invoicing.hear(registered())
+    paid = provisioned(NOVEMBER, user_type="prepaid", ends_at=TICK, item=paid_item(90_000))
+    (invoice,) = of_type(await invoicing.hear(paid), InvoiceIssued)
+    back = _given_back(60_000)
+    await invoicing.hear(
+        back,
+        _given_back(90_000, refund_id="failed", reason="provisioning_failed"),
+        _given_back(90_000, refund_id="poc", wallet="poc"),
+        _given_back(90_000, refund_id="own", resource_id=None),
+    )
+    await invoicing.hear(back)
+    answers = await invoicing.hear(
+        *(_credit(invoice.invoice_id, 30_000, name) for name in ("cn-1", "cn-2"))
+    )
+    assert [one.amount for one in of_type(answers, RefundToCredit)] == [30_000]
+    assert refused(answers) == ["exceeds_invoice"]
+    with pytest.raises(asyncpg.RestrictViolationError):
+        await invoicing.rows("delete from resource_refund")
 
 
 async def test_credit_notes_never_exceed_their_invoice(invoicing: Invoicing) -> None:
