@@ -9,6 +9,7 @@ from services.billing.domain.catalogue import Catalogue
 from services.billing.domain.coupons import Coupon
 from services.billing.domain.pricing import totals
 from services.billing.domain.purchases import HOLD_DAYS, PRICES, STATES_FOR, Account, Purchase
+from services.billing.domain.refunds import MoneyLeft
 from services.billing.domain.rejection import Rejection
 from services.billing.domain.resources import Resource
 from shared.messages.items import PricedItem
@@ -48,6 +49,8 @@ class Desk:
     catalogue: Catalogue
     resources: Mapping[str, Resource]
     coupons: dict[str, Coupon]
+    money_left: MoneyLeft = field(default_factory=dict)
+    """Of the resources that are to be resized."""
     hold_days: int = HOLD_DAYS
     """Days of estimated cost that are held for what is used first."""
     taken: set[str] = field(default_factory=set)
@@ -173,7 +176,17 @@ def _purchase(
         return Rejection("not_for_postpaid", f"a postpaid user can't {order.action}")
     refusal = poc.item_refused(item, order.action, resource, product, from_poc=from_poc)
     return refusal or Purchase(
-        item, order, account, product, resource, desk.catalogue, desk.hold_days, from_poc=from_poc
+        item,
+        order,
+        account,
+        product,
+        resource,
+        desk.catalogue,
+        desk.hold_days,
+        from_poc=from_poc,
+        money_left=desk.money_left.get(
+            (item.resource_id or "", "poc" if from_poc else "credit"), 0
+        ),
     )
 
 

@@ -50,7 +50,8 @@ class Account:
 @dataclass(frozen=True, slots=True)
 class Purchase:
     """One item on its way to a price. `resource` is None for one that is to be created; `from_poc`
-    says that the POC wallet pays."""
+    says that the POC wallet pays; `money_left` is what is left of the money that went in for a
+    resource that is to be resized (smallest units)."""
 
     item: OrderItem
     order: OrderPlaced
@@ -60,6 +61,7 @@ class Purchase:
     catalogue: Catalogue
     hold_days: int = HOLD_DAYS
     from_poc: bool = False
+    money_left: int = 0
 
     @property
     def at(self) -> datetime:
@@ -225,7 +227,8 @@ def _term(purchase: Purchase, start: datetime) -> tuple[int | None, datetime | N
 def _resize(purchase: Purchase) -> PricedItem | Rejection:
     """`value(new, m) - value(old, m)` for the `m` minutes that are left (domain 6).
 
-    A smaller configuration of a product that doesn't refund costs nothing and gives nothing back.
+    A smaller configuration of a product that doesn't refund costs nothing and gives nothing back;
+    of others it gives back no more than is left of the money that went in.
     """
     resource, components = purchase.existing, purchase.item.components or ()
     if sorted(components, key=_by_sku) == sorted(resource.components, key=_by_sku):
@@ -238,7 +241,10 @@ def _resize(purchase: Purchase) -> PricedItem | Rejection:
     new = purchase.lines(components, minutes)
     if isinstance(new, Rejection):
         return new
-    old = terms.credit_lines(resource.pieces, resource.components, resource.name, purchase.at)
+    at_most = totals(new).gross + max(0, purchase.money_left)
+    old = terms.credit_lines(
+        resource.pieces, resource.components, resource.name, purchase.at, at_most
+    )
     lines = (*new, *old)
     if totals(lines).gross < 0 and not (purchase.product.refundable or purchase.from_poc):
         lines = ()

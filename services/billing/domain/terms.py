@@ -37,21 +37,31 @@ def unused_value(pieces: Iterable[TermPiece], at: datetime) -> int:
 
 
 def credit_lines(
-    pieces: Iterable[TermPiece], components: tuple[Component, ...], name: str, at: datetime
+    pieces: Iterable[TermPiece],
+    components: tuple[Component, ...],
+    name: str,
+    at: datetime,
+    at_most: int,
 ) -> tuple[InvoiceLine, ...]:
-    """A line below 0 for the unused part of each piece, when a configuration ends early."""
-    return tuple(
-        InvoiceLine(
-            sku=components[0].sku,
-            description=f"{name}: unused part of the old configuration",
-            quantity=Decimal(1),
-            minutes=piece.minutes_left(at),
-            unit_price=Decimal(value),
-            amount=-value,
-            vat=-vat_of(value, piece.vat_rate, included=True),
-            vat_rate=piece.vat_rate,
-            vat_included=True,
+    """A line below 0 for the unused part of each piece, when a configuration ends early; together
+    they come to `at_most` (smallest units)."""
+    lines: list[InvoiceLine] = []
+    for piece in pieces:
+        value = min(piece.unused_value(at), at_most)
+        if value <= 0:
+            continue
+        at_most -= value
+        lines.append(
+            InvoiceLine(
+                sku=components[0].sku,
+                description=f"{name}: unused part of the old configuration",
+                quantity=Decimal(1),
+                minutes=piece.minutes_left(at),
+                unit_price=Decimal(value),
+                amount=-value,
+                vat=-vat_of(value, piece.vat_rate, included=True),
+                vat_rate=piece.vat_rate,
+                vat_included=True,
+            )
         )
-        for piece in pieces
-        if (value := piece.unused_value(at)) > 0
-    )
+    return tuple(lines)

@@ -12,6 +12,7 @@ from services.billing.handlers import holds, payments, renewals
 from services.billing.handlers.renewals import Decision
 from services.billing.store import accounts, catalogue, orders, resources
 from services.billing.store.orders import Decided
+from services.billing.store.payments import find_money_left
 from shared.database import Connection
 from shared.ids import derived_id
 from shared.messages import NotYet, Refused, Said
@@ -75,6 +76,12 @@ async def open_desk(placed: Sequence[OrderPlaced], db: Connection, *, hold: bool
     known = await (resources.lock_resources if hold else resources.find_resources)(db, named)
     products = {item.product for order in placed for item in order.items if item.product}
     products |= {resource.product for resource in known.values()}
+    resized = {
+        (order.account_id, _resource_id(order, item))
+        for order in placed
+        if order.action == "resize"
+        for item in order.items
+    }
     return Desk(
         accounts=await accounts.find_accounts(
             db, [(order.order_id, order.account_id, order.time) for order in placed]
@@ -87,6 +94,7 @@ async def open_desk(placed: Sequence[OrderPlaced], db: Connection, *, hold: bool
         ),
         resources=known,
         coupons=await (catalogue.lock_coupons if hold else catalogue.find_coupons)(db, codes),
+        money_left=await find_money_left(db, resized),
         hold_days=settings().hold_days,
     )
 

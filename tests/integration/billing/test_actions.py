@@ -227,9 +227,32 @@ async def test_what_was_credited_in_full_gives_nothing_back(till: Till) -> None:
     event = await till.run()
     await till.hear(invoice_credited(event, 90_000))
     order = acted("resize", components=components_of("disk"))
-    smaller = happened(one(await till.hear(order), OrderConfirmed), before=event)
+    confirmed = one(await till.hear(order), OrderConfirmed)
+    assert [line.amount for line in confirmed.items[0].lines] == [35_000, -35_000]
+    smaller = happened(confirmed, before=event)
     assert not of_type(await till.hear(smaller), RefundToCredit)
     assert await deleted(till, smaller, at=NOON) == []
+
+
+async def test_a_smaller_configuration_is_invoiced_with_what_it_gives_back(till: Till) -> None:
+    await till.open_shop()
+    event = await till.run()
+    await till.hear(invoice_credited(event, 70_000))
+    order = acted("resize", components=components_of("disk"))
+    confirmed = one(await till.hear(order), OrderConfirmed)
+    assert confirmed.items[0].amount == -20_000
+    assert one(await till.hear(happened(confirmed, before=event)), RefundToCredit).amount == 20_000
+
+
+async def test_what_is_credited_while_a_resource_becomes_smaller_is_given_back_once(
+    till: Till,
+) -> None:
+    await till.open_shop()
+    event = await till.run()
+    order = acted("resize", components=components_of("disk"))
+    confirmed = one(await till.hear(order), OrderConfirmed)
+    await till.hear(invoice_credited(event, 70_000))
+    assert one(await till.hear(happened(confirmed, before=event)), RefundToCredit).amount == 20_000
 
 
 async def test_what_is_credited_of_use_or_was_not_paid_takes_nothing_off(till: Till) -> None:

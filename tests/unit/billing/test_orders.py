@@ -54,6 +54,7 @@ def decide(
         shop,
         {one.resource_id: one for one in known},
         {coupon.code: coupon} if coupon else {},
+        {(one.resource_id, "poc" if one.poc else "credit"): 10**9 for one in known},
     )
     return desk.accept(placed)
 
