@@ -16,7 +16,9 @@ from pamqp.common import FieldValue
 Decoder: TypeAlias = Callable[..., tuple[int, FieldValue]]
 
 _LENGTH: Final = struct.Struct(">I")
-_UNREADABLE: Final = (ValueError, OverflowError, OSError, IndexError)
+_UNREADABLE: Final = (ValueError, OverflowError, OSError, IndexError, RecursionError)
+_LEVELS_AT_MOST: Final = 16
+"""Of tables within tables: what is nested deeper can't even be walked through by its keeper."""
 _table: Final = decode.METHODS["table"]
 _timestamp: Final = decode.METHODS["timestamp"]
 
@@ -28,9 +30,23 @@ def _any_text(value: bytes) -> tuple[int, str]:
 
 def _any_table(value: bytes) -> tuple[int, FieldValue]:
     try:
-        return _table(value)
+        consumed, table = _table(value)
     except _UNREADABLE:
         return _LENGTH.unpack_from(value)[0] + _LENGTH.size, {}
+    return consumed, {} if _is_deeper(table, _LEVELS_AT_MOST) else table
+
+
+def _is_deeper(value: FieldValue, levels: int) -> bool:
+    """Whether tables and arrays are nested in more levels than these."""
+    level: list[FieldValue] = [value]
+    for _ in range(levels):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+    return any(isinstance(one, dict | list) for one in level)
 
 
 def _any_time(value: bytes) -> tuple[int, FieldValue]:

@@ -123,8 +123,8 @@ async def _connect(url: str, name: str) -> AbstractConnection:
 @contextmanager
 def _breaking_as_trouble() -> Iterator[None]:
     """A connection that breaks at the wrong moment makes aiormq cancel what we wait for, or end
-    with what is meant for its own loops, or with an `Exception` that says nothing. None of these
-    may end a worker, and least of all silently."""
+    with what is meant for its own loops, with an `Exception` that says nothing, or with an error
+    of the caller's. None of these may end a worker, and least of all silently."""
     try:
         yield
     except StopAsyncIteration as error:
@@ -135,7 +135,9 @@ def _breaking_as_trouble() -> Iterator[None]:
             raise
         raise ConnectionResetError("the connection broke, and what waited for it") from error
     except Exception as error:
-        if type(error) is not Exception or error.args:
+        is_mute = type(error) is Exception and not error.args
+        is_too_late = type(error) is RuntimeError and str(error).endswith(" closed")
+        if not is_mute and not is_too_late:
             raise
         raise ConnectionResetError("the connection broke, and nobody says why") from error
 
@@ -186,6 +188,7 @@ class Deliveries:
         self._channel = channel
         self._waiting: deque[DeliveredMessage] = deque()
         self._waiting_since = 0.0
+        self._last_tag = 0
         self._something_new = asyncio.Event()
         self._gone = False
         self._stopped = False
@@ -207,6 +210,11 @@ class Deliveries:
         return deliveries
 
     async def _arrived(self, message: DeliveredMessage) -> None:
+        assert isinstance(message.delivery, Basic.Deliver)
+        self._last_tag += 1
+        if message.delivery.delivery_tag != self._last_tag:
+            self._closed()  # one never arrived: whoever acknowledges the next acknowledges it too
+            return
         if not self._waiting:
             self._waiting_since = _now()
         self._waiting.append(message)

@@ -34,7 +34,7 @@ async def drain(service: str, connections: Pool, settings: Settings) -> None:
             async with broker.connected(url, f"{service} drains its dead letters") as connection:
                 await _drain_over(connection, service, connections, settings)
         except (ChannelGone, PassingTrouble, *TROUBLE) as error:
-            log.debug("draining interrupted", service=service, error=repr(error))
+            log.warning("draining interrupted", service=service, error=repr(error))
         await broker.pause_before_reconnecting()
 
 

@@ -179,6 +179,8 @@ class Handling:
         still tries would count among those who died of it."""
         async with transaction(self._quick) as db:
             await inbox.lock_try(db, one.key)
+            if not await self._repeating(lambda: self._not_remembered([one])):
+                return []
             tries = await self._suspect([one])
             if tries > self._settings.suspect_tries:
                 ended = f"{tries - 1} workers ended while trying it"
@@ -216,11 +218,17 @@ class Handling:
             await inbox.clear_suspects(db, [one.key for one in tried])
 
     async def _not_remembered(self, returned: Sequence[Received]) -> list[Received]:
-        """Those that were not handled before they came back."""
+        """Those that were not handled before they came back. The others killed nobody."""
         async with connection(self._connections) as db:
-            known = await inbox.find_remembered(db, [one.key for one in returned])
-        metrics.DUPLICATES.labels(self._service.name).inc(len(known))
-        return [one for one in returned if (one.key.source, one.key.id) not in known]
+            remembered = await inbox.find_remembered(db, [one.key for one in returned])
+        known: list[Received] = []
+        left: list[Received] = []
+        for one in returned:
+            (known if (one.key.source, one.key.id) in remembered else left).append(one)
+        if known:
+            metrics.DUPLICATES.labels(self._service.name).inc(len(known))
+            await self._clear(known)
+        return left
 
     async def _until_reachable(self, group: Group) -> list[OutboxRow]:
         with metrics.GROUP_TIME.labels(self._service.name).time():

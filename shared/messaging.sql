@@ -9,13 +9,14 @@ returning source, id;
 -- Take ids out of the inbox again: their messages were put off, not handled.
 delete from inbox i
 using unnest($1::date[], $2::text[], $3::text[]) as t (day, source, id)
-where i.day = t.day and i.source = t.source and i.id = t.id;
+where i.day = any($1) and i.day = t.day and i.source = t.source and i.id = t.id;
 
 -- name: find_remembered
 -- Those of these ids that are in the inbox.
 select i.source, i.id
 from inbox i
-join unnest($1::date[], $2::text[], $3::text[]) as t (day, source, id) using (day, source, id);
+join unnest($1::date[], $2::text[], $3::text[]) as t (day, source, id) using (day, source, id)
+where i.day = any($1);
 
 -- name: find_days
 -- Those of these days that the inbox knows, and whether they are forgotten.
@@ -94,6 +95,8 @@ returning row_id, message_id;
 
 -- name: append_put_off
 -- Put messages off, sorted by whoever calls; one of which a copy already waits is put off with it.
+-- Its row has another number from then on: a relay that had published the copy already, and is about
+-- to delete its row, does not delete what has been put off since.
 insert into outbox (exchange, routing_key, message_id, type, correlation_id, attempt, must_arrive,
                     body, due_at, reason)
 select exchange, routing_key, message_id, type, correlation_id, attempt, must_arrive, body,
@@ -103,7 +106,8 @@ from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::inte
     as t (exchange, routing_key, message_id, type, correlation_id, attempt, must_arrive, body,
           due_in_s, reason, ordinal)
 order by ordinal
-on conflict (message_id, attempt, md5(body)) where attempt > 0 do nothing;
+on conflict (message_id, attempt, md5(body)) where attempt > 0 do update
+set row_id = default, due_at = excluded.due_at, failures = 0, reason = excluded.reason;
 
 -- name: claim_outbox
 -- Lease what is due to this relay; what another relay is just claiming is passed over.

@@ -103,9 +103,9 @@ async def append(
     Returns:
         The rows that are due at once, in their order.
     """
-    put_off = [parcel for parcel in parcels if parcel.attempt]
-    if put_off:
-        put_off.sort(key=lambda parcel: (parcel.message_id, parcel.attempt))
+    copies = {(one.message_id, one.attempt, one.body): one for one in parcels if one.attempt}
+    if copies:
+        put_off = [copies[copy] for copy in sorted(copies)]
         reasons = [
             parcel.reason and storable(parcel.reason)[:_REASON_AT_MOST] for parcel in put_off
         ]

@@ -156,7 +156,7 @@ class _Frames:
                 content_type="application/cloudevents+json",
                 delivery_mode=2,
                 message_id=message_id,
-                message_type=parcel.type,
+                message_type=_short(parcel.type),
                 correlation_id=_short(parcel.correlation_id or parcel.message_id),
                 timestamp=self._now,
                 headers={ATTEMPT_HEADER: parcel.attempt} if parcel.attempt else None,

@@ -104,10 +104,10 @@ BUGS: Final[dict[str, Callable[[], Any] | None]] = {
     ),
     "what was tried and went well stays suspected": _counting_together_as_alone,
     "trouble is taken for success": lambda: patch.object(Handling, "_repeating", _once_is_enough),
-    "any copy stands for all in a group": _keeping_the_first_copy,
+    "what is put off becomes one with what was published": _keeping_the_first_copy,
     "what is put off stays in the inbox": lambda: patch.object(inbox, "forget", _nothing),
 }
-"""By name; None: the database has a switch for it."""
+"""By name; None, and the one of what is put off: the database has a switch for it."""
 
 
 @contextmanager

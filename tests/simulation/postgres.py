@@ -21,6 +21,7 @@ from tests.simulation.witness import Witness
 
 DOWNSTREAM: Final = "wallet.charge"
 """What the first of the two services says to the second."""
+_MERGING: Final = "what is put off becomes one with what was published"
 
 
 @dataclass(slots=True)
@@ -70,7 +71,7 @@ class Database:
         self.balances: dict[str, int] = {}
         self.credited: set[str] = set()
         self._letters: set[tuple[str, str]] = set()
-        self._put_off: set[tuple[str, int, bytes]] = set()
+        self._put_off: dict[tuple[str, int, bytes], int] = {}
         self._due: list[tuple[float, int]] = []
         self._row_ids = count(1)
         self._locks: dict[tuple[object, ...], Transaction] = {}
@@ -215,16 +216,17 @@ class Database:
             entry = OutboxEntry(next(self._row_ids), *fields)
             entry.due_at = self._loop.time() + delay_s
             copy = (entry.message_id, entry.attempt, entry.body)
-            if copy in self._put_off or self._locks.get(("put off", *copy)) is mine:
-                continue
             await self._lock(mine, ("put off", *copy))
-            if copy not in self._put_off:
-                mine.on_commit.append(partial(self._save, entry))
+            if self._bug == _MERGING and copy in self._put_off:
+                continue
+            mine.on_commit.append(partial(self._save, entry))
 
     def _save(self, entry: OutboxEntry) -> None:
         self.outbox[entry.row_id] = entry
         if entry.attempt:
-            self._put_off.add((entry.message_id, entry.attempt, entry.body))
+            copy = (entry.message_id, entry.attempt, entry.body)
+            self.outbox.pop(self._put_off.get(copy, 0), None)
+            self._put_off[copy] = entry.row_id
         heapq.heappush(self._due, (entry.due_at, entry.row_id))
         self._witness.said(
             self.service,
@@ -261,7 +263,7 @@ class Database:
         for row_id in row_ids:
             entry = self.outbox.pop(row_id, None)
             if entry is not None:
-                self._put_off.discard((entry.message_id, entry.attempt, entry.body))
+                self._put_off.pop((entry.message_id, entry.attempt, entry.body), None)
                 self._witness.deleted(
                     entry.routing_key, entry.message_id, entry.attempt, entry.must_arrive
                 )

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from pamqp.commands import Basic
@@ -108,6 +109,18 @@ async def test_a_replayed_letter_goes_back_on_its_queue_as_if_it_came_first(
         taken = [await office.take("wallet") for _ in range(2)]
     assert {json.loads(one[0])["id"] for one in taken if one} == {"a", "unnamed"}
     assert all(one[1]["headers"] == {} for one in taken if one)
+
+
+async def test_a_letter_of_a_type_too_long_for_the_broker_can_be_replayed(
+    amqp_url: str, connections: Pool
+) -> None:
+    """What was 200 bytes of another encoding is 600 once it is read as text."""
+    numbers = await put_away(connections, replace(letter(None), type="\ufffd" * 200))
+    async with post_office(amqp_url) as office, relaying(connections, settings_for(amqp_url)):
+        await office.declare("wallet")
+        async with connections.acquire() as db, db.transaction():
+            await dead_letters.replay(db, "wallet", numbers)
+        await office.has("wallet", 1)
 
 
 async def test_a_letter_is_concluded_once(connections: Pool) -> None:

@@ -1,6 +1,8 @@
 """What comes off a queue, whatever publishers wrote around it."""
 
 import asyncio
+import json
+import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -91,6 +93,41 @@ async def test_no_property_keeps_a_message_and_its_neighbours_from_being_taken(
         await office.channel.basic_publish(b"after", routing_key="news")
         group = await taken(amqp_url, office, 3)
     assert [delivery.body for delivery in group] == [b"before", b"x", b"after"]
+
+
+async def test_headers_nested_without_end_keep_no_message_from_being_taken(amqp_url: str) -> None:
+    table = b""
+    for _ in range(2_000):
+        table = b"\x00F" + struct.pack(">I", len(table)) + table
+    async with post_office(amqp_url) as office:
+        await office.declare("news")
+        await publish_raw(
+            office.channel,
+            lambda raw: _with_headers(raw, office.channel.number, table),
+            message_type="XXXX",
+        )
+        await office.channel.basic_publish(b"after", routing_key="news")
+        deep, after = await taken(amqp_url, office, 2)
+    assert (deep.body, after.body) == (b"x", b"after")
+    assert json.dumps(deep.properties).count("{") < 20
+
+
+def _with_headers(frames: bytes, channel: int, table: bytes) -> bytes:
+    """The frames of a message of one byte, with nothing but headers in its properties."""
+    publish, _, content = _split(frames)
+    only_headers = 1 << 13
+    payload = struct.pack(">HHQHI", 60, 0, 1, only_headers, len(table)) + table
+    header = struct.pack(">BHI", 2, channel, len(payload)) + payload + b"\xce"
+    return publish + header + content
+
+
+def _split(frames: bytes) -> list[bytes]:
+    found: list[bytes] = []
+    while frames:
+        (size,) = struct.unpack(">I", frames[3:7])
+        found.append(frames[: size + 8])
+        frames = frames[size + 8 :]
+    return found
 
 
 async def test_a_group_ends_with_the_message_that_makes_it_large(amqp_url: str) -> None:

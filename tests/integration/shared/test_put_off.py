@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from shared import outbox
+from shared import dead_letters, outbox
 from shared.database import Connection, transaction
-from shared.messages import NotYet, Said
+from shared.messages import NotYet, Refused, Said
 from shared.messages.upstream import TopUpReceived
 from tests.integration.shared.post import parcel
 from tests.integration.shared.rooms import delivered, room, top_up
@@ -42,6 +42,30 @@ async def test_a_copy_never_stands_in_for_one_that_was_put_off_more_often(
         put_off_before = delivered(top_up("m"), attempt=1, redelivered=redelivered)
         await here.conclude(late_copy, put_off_before)
         assert await here.put_off() == [("m", 1), ("m", 2)]
+
+
+async def test_what_is_put_off_after_a_replay_is_not_deleted_with_what_was_published_before(
+    database_url: str,
+) -> None:
+    async def refused_the_second_time(
+        top_ups: Sequence[TopUpReceived], _: Connection
+    ) -> list[Said]:
+        return [
+            Refused(one, "refused", "") if one.envelope.attempt else NotYet(one, "not yet")
+            for one in top_ups
+        ]
+
+    async with room(database_url, refused_the_second_time) as here:
+        await here.conclude(delivered(top_up("m")))
+        published = await here.fetch("select row_id from outbox")
+        await here.conclude(delivered(top_up("m"), attempt=1))
+        async with transaction(here.connections) as db:
+            (letter,) = await dead_letters.list_dead_letters(db)
+            await dead_letters.replay(db, "wallet", [letter["number"]])
+        await here.conclude(delivered(top_up("m")))
+        async with transaction(here.connections) as db:
+            await outbox.delete(db, published)
+        assert ("m", 1) in await here.put_off()
 
 
 async def test_other_messages_of_the_same_id_and_what_is_said_twice_stay_apart(

@@ -13,7 +13,8 @@ from shared.handling import Unfinished
 from shared.inbox import MessageKey
 from shared.messages import Said
 from shared.messages.upstream import TopUpReceived
-from tests.integration.shared.rooms import QUICK, delivered, room, top_up
+from tests.integration.shared.post import eventually
+from tests.integration.shared.rooms import QUICK, Room, delivered, room, top_up
 
 SUSPECT_TRIES: Final = QUICK.suspect_tries
 
@@ -43,6 +44,42 @@ async def test_who_still_tries_a_copy_does_not_count_among_those_who_died_of_it(
         await asyncio.gather(*(one.conclude(came_back) for one in rooms))
         assert await rooms[0].letters() == {}
         assert await rooms[0].done() == ["a"]
+
+
+async def test_what_was_handled_while_its_copy_waited_to_be_tried_alone_is_no_suspect(
+    database_url: str,
+) -> None:
+    key = MessageKey.of(top_up("a"))
+    async with room(database_url) as here, room(database_url) as other:
+        async with other.connections.acquire() as dying, dying.transaction():
+            for number in range(SUSPECT_TRIES):
+                async with other.connections.acquire() as db:
+                    await inbox.suspect(db, [key], f"death {number}")
+            await inbox.lock_try(dying, key)
+            came_back = delivered(top_up("a"), redelivered=True)
+            waiting = asyncio.create_task(here.conclude(came_back))
+            await eventually(lambda: _waits_for_a_lock(other))
+            await other.conclude(delivered(top_up("a")))
+        await waiting
+        assert await here.done() == ["a"]
+        assert await here.letters() == {}
+        assert await here.fetch("select count(*) from suspect") == [0]
+
+
+async def _waits_for_a_lock(here: Room) -> bool:
+    waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+    return await here.fetch(waiting) == [1]
+
+
+async def test_what_was_handled_by_a_worker_that_died_afterwards_is_not_suspected_for_ever(
+    database_url: str,
+) -> None:
+    async with room(database_url) as here:
+        async with here.connections.acquire() as db:
+            await inbox.suspect(db, [MessageKey.of(top_up("a"))], "its last")
+        await here.conclude(delivered(top_up("a")))
+        await here.conclude(delivered(top_up("a"), redelivered=True))
+        assert await here.fetch("select count(*) from suspect") == [0]
 
 
 async def test_a_worker_that_stops_unfinished_leaves_nobody_suspected(database_url: str) -> None:
