@@ -10,14 +10,12 @@ import pytest
 from tests.simulation.bugs import BUGS
 from tests.simulation.simulate import simulate
 
-_SEED = "37"
-_WITHIN_WORLDS = 3
+_WORLDS = ("33.0", "34.0", "37.0")
+"""In one of these each bug comes to bear."""
 _PROJECT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize(
-    "seed", ["7.0", "7.1", "7.3", *(f"{_SEED}.{number}" for number in range(_WITHIN_WORLDS))]
-)
+@pytest.mark.parametrize("seed", ["7.0", "7.1", "7.3", *_WORLDS])
 def test_whatever_breaks_each_message_has_its_effect_once_and_is_concluded(seed: str) -> None:
     report = simulate(seed)
     assert report.finding is None, report.finding
@@ -28,7 +26,8 @@ def test_whatever_breaks_each_message_has_its_effect_once_and_is_concluded(seed:
 def test_a_bug_that_is_planted_is_found_and_found_again_by_the_seed_it_was_found_with(
     bug: str,
 ) -> None:
-    found = simulate(_SEED, worlds=_WITHIN_WORLDS, bug=bug).finding
+    findings = (simulate(seed, bug=bug).finding for seed in _WORLDS)
+    found = next((one for one in findings if one), None)
     assert found is not None
     assert simulate(found.seed, bug=bug).finding == found
 
