@@ -147,7 +147,6 @@ REACH_ALL: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "wallet": ("queries.sql: show_hold_changes",),
         "provisioning": ("queries.sql: show_requests", "queries.sql: show_resource"),
         "invoicing": (
-            "explaining.sql: find_rates",
             "explaining.sql: find_tariffs",
             "holds.sql: show_hold",
             "show.sql: find_gaps",

@@ -101,6 +101,7 @@ class Report:
     used_to: datetime
     month: str
     period: str
+    discount_rate: Decimal
 
     @property
     def used_at(self) -> datetime:
@@ -129,8 +130,6 @@ class Sources:
     tariffs: Sequence[Tariff]
     reports: Sequence[Report]
     pieces: Sequence[Piece]
-    discount_rate: Decimal
-    """Of metered use: the resource's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +257,9 @@ def _reported(line: Line, sources: Sources) -> Derived:
         on_it = [
             one
             for one in reports
-            if one.aggregation == "time_weighted" and one.period == sources.period
+            if one.aggregation == "time_weighted"
+            and one.period == sources.period
+            and one.discount_rate == line.discount_rate
         ]
         amounts = [
             Fraction(one.quantity) * tariff.minutes_of(one.used_from, one.used_to)
@@ -269,26 +270,29 @@ def _reported(line: Line, sources: Sources) -> Derived:
         rounded = Fraction(round(quantity * 10**QUANTITY_DIGITS), 10**QUANTITY_DIGITS)
         sign = 1
     else:
-        units = _units(reports, tariffs, sources.period or "")
+        units = _units(reports, tariffs, line.discount_rate, sources.period or "")
         quantity = rounded = Fraction(abs(units))
         sign = -1 if units < 0 else 1
     if rounded != Fraction(line.quantity):
         found = f"the reports come to {float(quantity)!r}"
         return Derived(line.position, f"{line.sku}: metered", found)
-    exact = Fraction(tariffs[0].unit_price * (1 - sources.discount_rate))
+    exact = Fraction(tariffs[0].unit_price * (1 - line.discount_rate))
     value = exact * quantity * sources.subunits
     words = _words(line, f"{len(reports)} reports, {_since(tariffs[0])}", None, value)
     return _compared(line, words, sign, value)
 
 
-def _units(reports: Iterable[Report], tariffs: Sequence[Tariff], period: str) -> int:
-    """Whole units that reports of a month complete at a price, less those invoiced before."""
+def _units(
+    reports: Iterable[Report], tariffs: Sequence[Tariff], discount_rate: Decimal, period: str
+) -> int:
+    """Whole units that reports of a month complete at a price and a discount, less those invoiced
+    before."""
     total = before = Fraction(0)
     units = 0
     for one in sorted(reports, key=lambda one: (one.used_to, one.report_id)):
         if one.aggregation != "cumulative" or one.period > period:
             continue
-        here = any(
+        here = one.discount_rate == discount_rate and any(
             (tariff.start is None or tariff.start <= one.used_at)
             and (tariff.end is None or one.used_at < tariff.end)
             for tariff in tariffs

@@ -45,14 +45,12 @@ async def _find_sources(
     tariffs = await db.fetch(sql.find_tariffs, resource_id, invoice["currency"])
     reports = await db.fetch(sql.find_reports, account_id, resource_id, months)
     pieces = await db.fetch(sql.find_pieces, account_id, resource_id)
-    (rates,) = await db.fetch(sql.find_rates, resource_id)
     return Sources(
         kind=invoice["kind"],
         period=invoice["period"],
-        subunits=rates["subunits"],
+        subunits=await db.fetchval(sql.find_subunits, account_id),
         uses=[Use(**dict(row)) for row in uses],
         tariffs=[Tariff(**dict(row)) for row in tariffs],
         reports=[Report(**dict(row)) for row in reports],
         pieces=[Piece(**dict(row)) for row in pieces],
-        discount_rate=rates["discount_rate"],
     )

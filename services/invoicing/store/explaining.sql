@@ -26,12 +26,20 @@ where product = (select product from resource where resource_id = $1) and curren
 order by sku, start nulls first;
 
 -- name: find_reports
--- What was reported of a resource's metered use in the months of an invoice's lines.
-select u.report_id, m.sku, m.aggregation, u.quantity, u.used_from, u.used_to, u.month, u.period
+-- What was reported of a resource's metered use in the months of an invoice's lines, with the discount
+-- of the segment in which it ended.
+select u.report_id, m.sku, m.aggregation, u.quantity, u.used_from, u.used_to, u.month, u.period,
+       coalesce(s.discount_rate, r.discount_rate) as discount_rate
 from usage_report u
 join resource r using (account_id, resource_id)
 join meter_period m on m.product = r.product and m.meter = u.meter
     and m.valid_from <= u.used_to and m.valid_to > u.used_to
+left join lateral (
+    select discount_rate from usage_segment
+    where account_id = u.account_id and resource_id = u.resource_id
+      and started_at <= greatest(u.used_from, u.used_to - interval '1 microsecond')
+    order by version desc limit 1
+) s on true
 where u.account_id = $1 and u.resource_id = $2 and u.month = any ($3::text[]);
 
 -- name: find_pieces
@@ -44,8 +52,6 @@ where i.account_id = $1 and i.resource_id = $2 and i.kind = 'prepaid' and l.amou
 group by i.account_id, i.issued_at, i.invoice_id
 order by i.issued_at;
 
--- name: find_rates
--- The smallest units of an account's currency, and a resource's discount.
-select a.subunits, r.discount_rate
-from resource r join account a using (account_id)
-where r.resource_id = $1;
+-- name: find_subunits
+-- The smallest units of an account's currency.
+select subunits from account where account_id = $1;

@@ -156,12 +156,21 @@ with asked as materialized (
           where m.product = j.product and m.sku = j.sku
             and m.valid_from <= j.period_from and m.valid_to > j.period_from)
 ), reported as materialized (
-    select q.*, u.month, u.quantity, u.used_from, u.used_to, m.sku, m.aggregation
+    select q.resource_id, q.account_id, q.product, q.currency, q.subunits, q.open_period,
+           q.discount_rate as present_rate,
+           coalesce(s.discount_rate, q.discount_rate) as discount_rate, u.month, u.quantity,
+           u.used_from, u.used_to, m.sku, m.aggregation
     from asked q
     join usage_report u on u.account_id = q.account_id and u.resource_id = q.resource_id
         and u.period >= q.open_period
     join meter_period m on m.product = q.product and m.meter = u.meter
         and m.valid_from <= u.used_to and m.valid_to > u.used_to
+    left join lateral (
+        select discount_rate from usage_segment
+        where account_id = u.account_id and resource_id = u.resource_id
+          and started_at <= greatest(u.used_from, u.used_to - interval '1 microsecond')
+        order by version desc limit 1
+    ) s on true
 ), last_reported as (
     select distinct on (q.resource_id, u.meter) q.resource_id, q.product, m.sku, u.quantity,
            q.discount_rate, q.currency, q.subunits, q.at
@@ -177,14 +186,14 @@ with asked as materialized (
     union all
     select * from last_reported
 ), added as (
-    select c.*, u.quantity,
+    select c.*, u.quantity, coalesce(s.discount_rate, c.present_rate) as discount_rate,
            greatest(u.used_from, u.used_to - interval '1 microsecond') as used_at,
            sum(u.quantity) over (amounts) as total,
            case when u.period < c.open_period
                 then sum(u.quantity) filter (where u.period < c.open_period) over (amounts)
            end as total_before
     from (
-        select distinct resource_id, account_id, month, product, sku, discount_rate, currency,
+        select distinct resource_id, account_id, month, product, sku, present_rate, currency,
                subunits, open_period
         from reported where aggregation = 'cumulative'
     ) c
@@ -192,6 +201,12 @@ with asked as materialized (
         and u.month = c.month
     join meter_period m on m.product = c.product and m.meter = u.meter and m.sku = c.sku
         and m.aggregation = 'cumulative' and m.valid_from <= u.used_to and m.valid_to > u.used_to
+    left join lateral (
+        select discount_rate from usage_segment
+        where account_id = u.account_id and resource_id = u.resource_id
+          and started_at <= greatest(u.used_from, u.used_to - interval '1 microsecond')
+        order by version desc limit 1
+    ) s on true
     window amounts as (partition by c.resource_id, c.month, c.sku order by u.used_to, u.report_id)
 ), line as (
     select u.resource_id, false as is_estimate, u.sign, t.vat_rate, t.vat_included,

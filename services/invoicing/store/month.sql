@@ -30,6 +30,7 @@ select least(
 -- What a meter of its product reports of a SKU is billed by reports and not by time. Time-weighted
 -- reports count for their minutes. Cumulative ones add up over their month in the order of their
 -- ends; each completes whole units, at the price then in force, and a late one those that it adds.
+-- A report has the discount of the segment in which its use ended.
 -- $1, $2 the accounts, and $3 those to be left out; $4, $5 the stretch; $6 the period whose
 -- corrections are due; $7 kind; $8 the period of the invoices, if they have one; $9 the only
 -- resources, if not all; $10, $11 series and first number, by which invoices are named: what a range
@@ -80,7 +81,8 @@ with account_due as (
 ), reported as materialized (
     select u.account_id, u.resource_id, u.month, u.report_id, u.quantity, u.used_from, u.used_to,
            greatest(u.used_from, u.used_to - interval '1 microsecond') as used_at,
-           r.product, r.discount_rate, a.currency, a.subunits, m.aggregation,
+           r.product, coalesce(s.discount_rate, r.discount_rate) as discount_rate,
+           r.discount_rate as present_rate, a.currency, a.subunits, m.aggregation,
            coalesce(m.sku, u.meter) as sku
     from (
         select * from usage_report
@@ -95,6 +97,12 @@ with account_due as (
     join resource r on r.account_id = u.account_id and r.resource_id = u.resource_id
     left join meter_period m on m.product = r.product and m.meter = u.meter
         and m.valid_from <= u.used_to and m.valid_to > u.used_to
+    left join lateral (
+        select discount_rate from usage_segment
+        where account_id = u.account_id and resource_id = u.resource_id
+          and started_at <= greatest(u.used_from, u.used_to - interval '1 microsecond')
+        order by version desc limit 1
+    ) s on true
     where $7 = 'usage' and a.account_id <> all ($3::text[])
       and (a.closed_until is null or a.closed_until < $5)
 ), weighted as (
@@ -114,13 +122,13 @@ with account_due as (
     group by u.account_id, u.resource_id, u.month, u.product, u.sku, u.discount_rate, u.currency,
              u.subunits, t.unit_price, t.price_minutes, t.vat_rate, t.vat_included
 ), added as (
-    select c.*, u.quantity,
+    select c.*, u.quantity, coalesce(s.discount_rate, c.present_rate) as discount_rate,
            greatest(u.used_from, u.used_to - interval '1 microsecond') as used_at,
            sum(u.quantity) over (amounts) as total,
            case when u.period < $8
                 then sum(u.quantity) filter (where u.period < $8) over (amounts) end as total_before
     from (
-        select distinct account_id, resource_id, month, product, sku, discount_rate, currency,
+        select distinct account_id, resource_id, month, product, sku, present_rate, currency,
                subunits
         from reported where aggregation = 'cumulative'
     ) c
@@ -128,6 +136,12 @@ with account_due as (
         and u.month = c.month and u.period <= $8
     join meter_period m on m.product = c.product and m.meter = u.meter and m.sku = c.sku
         and m.aggregation = 'cumulative' and m.valid_from <= u.used_to and m.valid_to > u.used_to
+    left join lateral (
+        select discount_rate from usage_segment
+        where account_id = u.account_id and resource_id = u.resource_id
+          and started_at <= greatest(u.used_from, u.used_to - interval '1 microsecond')
+        order by version desc limit 1
+    ) s on true
     window amounts as (partition by c.account_id, c.resource_id, c.month, c.sku
                        order by u.used_to, u.report_id)
 ), cumulated as (
@@ -207,7 +221,7 @@ with account_due as (
     select t.account_id, t.invoice_id,
            row_number() over (partition by t.invoice_id
                               order by b.month nulls first, b.version, b.position, b.period_from,
-                                       b.sku, b.unit_price, b.sign),
+                                       b.sku, b.unit_price, b.discount_rate, b.sign),
            b.sku, r.name || ': ' || b.sku, b.quantity, b.minutes, b.unit_price,
            nullif(b.discount_rate, 0), b.sign * b.amount, b.sign * b.vat, b.vat_rate,
            b.vat_included, b.period_from, b.period_to, b.month

@@ -46,6 +46,7 @@ from tests.integration.invoicing.house import (
     invoices_in,
     month_over,
     of_type,
+    postpaid_item,
     price,
 )
 from tests.integration.invoicing.meters import METERS, batch, report
@@ -157,7 +158,7 @@ async def actual_cost(invoicing: Invoicing, at: datetime) -> Cost:
         return (await store.find_costs(db, {"res-1": at}, "Asia/Ho_Chi_Minh", 3))["res-1"]
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(12))
 async def test_what_use_has_cost_is_what_the_month_is_invoiced_to_the_last_unit(
     invoicing: Invoicing, seed: int
 ) -> None:
@@ -181,7 +182,13 @@ async def test_what_use_has_cost_is_what_the_month_is_invoiced_to_the_last_unit(
     gone = happened(ResourceDeleted, gone_at, 3, components=parts, state="deleted")
     await invoicing.hear(
         ordered(begun, discount_rate=chance.choice(["0", "0.15"]), components=parts),
-        happened(ResourceResized, resized, 2, components=[("node", "2.5"), *parts[1:]]),
+        happened(
+            ResourceResized,
+            resized,
+            2,
+            components=[("node", "2.5"), *parts[1:]],
+            item=postpaid_item(chance.choice(["0", "0.15", "0.4"])),
+        ),
     )
     if early := chance.random() < 0.5:
         await invoicing.hear(gone)

@@ -12,7 +12,7 @@ import pytest
 from services.invoicing.store.reports import archive_month
 from shared.database import PassingTrouble
 from shared.messages.catalogue import Meter
-from shared.messages.provisioning import ResourceStarted
+from shared.messages.provisioning import ResourceResized, ResourceStarted
 from shared.messages.upstream import BatchedUsageReport
 from tests.builders import said
 from tests.integration.invoicing.house import (
@@ -227,6 +227,32 @@ async def test_a_reboot_does_not_reprice_the_metered_use_of_its_month(
     await invoicing.hear(batch(report("a", "100", NOVEMBER, NOVEMBER + HOUR)))
     await invoicing.hear(happened(ResourceStarted, NOVEMBER + 2 * HOUR, 2, item=postpaid_item("0")))
     assert await november(invoicing) == [("traffic-gb", Decimal(100), 50_000, None)]
+
+
+async def test_metered_use_before_a_resize_keeps_the_discount_that_it_had(
+    invoicing: Invoicing,
+) -> None:
+    await invoicing.hear(*shop())
+    await invoicing.hear(metered_resource(item=postpaid_item("0.5")))
+    resized = NOVEMBER + 10 * HOUR
+    parts = [("snapshot-gb", 20), ("traffic-gb", 1)]
+    await invoicing.hear(
+        happened(ResourceResized, resized, 2, components=parts, item=postpaid_item("0.2"))
+    )
+    await invoicing.hear(
+        batch(
+            report("a", "5.5", NOVEMBER, resized),
+            report("b", "3.5", resized, resized + HOUR),
+            report("c", "10", NOVEMBER, NOVEMBER + 10 * HOUR, meter="size"),
+            report("d", "20", resized, resized + 10 * HOUR, meter="size"),
+        )
+    )
+    assert await november(invoicing) == [
+        ("snapshot-gb", Decimal(200), 1_232, None),
+        ("snapshot-gb", Decimal(100), 385, None),
+        ("traffic-gb", Decimal(4), 3_200, None),
+        ("traffic-gb", Decimal(5), 2_500, None),
+    ]
 
 
 async def test_a_meter_without_a_price_puts_its_account_in_quarantine(invoicing: Invoicing) -> None:

@@ -35,7 +35,7 @@ def sources_of(line: Line, digits: int) -> Sources:
     """A segment that goes on, and a price ever in force."""
     use = Use(1, line.sku, line.quantity, line.discount_rate, START, None)
     tariff = Tariff("cpu", None, None, line.unit_price, 43_200, Decimal("0.08"), vat_included=False)
-    return Sources("usage", "2026-11", 10**digits, [use], [tariff], [], [], Decimal(0))
+    return Sources("usage", "2026-11", 10**digits, [use], [tariff], [], [])
 
 
 @given(
