@@ -118,7 +118,7 @@ order by h.account_id, h.resource_id;
 -- the present configuration at present prices, time-weighted meters by the quantity reported last.
 -- What is cumulative, or priced by the unit, has no estimate. $3 is the billing time zone.
 with asked as materialized (
-    select r.resource_id, r.account_id, r.product, r.discount_rate, a.currency, a.subunits,
+    select r.resource_id, r.account_id, r.product, r.discount_rate, r.version, a.currency, a.subunits,
            date_trunc('minute', i.at) as at,
            coalesce(a.closed_until, '-infinity') as closed_until,
            coalesce(to_char(a.closed_until at time zone $3, 'YYYY-MM'), '') as open_period
@@ -157,7 +157,7 @@ with asked as materialized (
             and m.valid_from <= j.period_from and m.valid_to > j.period_from)
 ), reported as materialized (
     select q.resource_id, q.account_id, q.product, q.currency, q.subunits, q.open_period,
-           q.discount_rate as present_rate,
+           q.discount_rate as present_rate, q.version,
            coalesce(s.discount_rate, q.discount_rate) as discount_rate, u.month, u.quantity,
            u.used_from, u.used_to, m.sku, m.aggregation
     from asked q
@@ -167,7 +167,7 @@ with asked as materialized (
         and m.valid_from <= u.used_to and m.valid_to > u.used_to
     left join lateral (
         select discount_rate from usage_segment
-        where account_id = u.account_id and resource_id = u.resource_id
+        where q.version > 1 and account_id = u.account_id and resource_id = u.resource_id
           and started_at <= greatest(u.used_from, u.used_to - interval '1 microsecond')
         order by version desc limit 1
     ) s on true
@@ -193,8 +193,8 @@ with asked as materialized (
                 then sum(u.quantity) filter (where u.period < c.open_period) over (amounts)
            end as total_before
     from (
-        select distinct resource_id, account_id, month, product, sku, present_rate, currency,
-               subunits, open_period
+        select distinct resource_id, account_id, month, product, sku, present_rate, version,
+               currency, subunits, open_period
         from reported where aggregation = 'cumulative'
     ) c
     join usage_report u on u.account_id = c.account_id and u.resource_id = c.resource_id
@@ -203,7 +203,7 @@ with asked as materialized (
         and m.aggregation = 'cumulative' and m.valid_from <= u.used_to and m.valid_to > u.used_to
     left join lateral (
         select discount_rate from usage_segment
-        where account_id = u.account_id and resource_id = u.resource_id
+        where c.version > 1 and account_id = u.account_id and resource_id = u.resource_id
           and started_at <= greatest(u.used_from, u.used_to - interval '1 microsecond')
         order by version desc limit 1
     ) s on true

@@ -30,7 +30,8 @@ select least(
 -- What a meter of its product reports of a SKU is billed by reports and not by time. Time-weighted
 -- reports count for their minutes. Cumulative ones add up over their month in the order of their
 -- ends; each completes whole units, at the price then in force, and a late one those that it adds.
--- A report has the discount of the segment in which its use ended.
+-- A report has the discount of the segment in which its use ended, which is looked for only where the
+-- resource had more than one event.
 -- $1, $2 the accounts, and $3 those to be left out; $4, $5 the stretch; $6 the period whose
 -- corrections are due; $7 kind; $8 the period of the invoices, if they have one; $9 the only
 -- resources, if not all; $10, $11 series and first number, by which invoices are named: what a range
@@ -82,7 +83,7 @@ with account_due as (
     select u.account_id, u.resource_id, u.month, u.report_id, u.quantity, u.used_from, u.used_to,
            greatest(u.used_from, u.used_to - interval '1 microsecond') as used_at,
            r.product, coalesce(s.discount_rate, r.discount_rate) as discount_rate,
-           r.discount_rate as present_rate, a.currency, a.subunits, m.aggregation,
+           r.discount_rate as present_rate, r.version, a.currency, a.subunits, m.aggregation,
            coalesce(m.sku, u.meter) as sku
     from (
         select * from usage_report
@@ -99,7 +100,7 @@ with account_due as (
         and m.valid_from <= u.used_to and m.valid_to > u.used_to
     left join lateral (
         select discount_rate from usage_segment
-        where account_id = u.account_id and resource_id = u.resource_id
+        where r.version > 1 and account_id = u.account_id and resource_id = u.resource_id
           and started_at <= greatest(u.used_from, u.used_to - interval '1 microsecond')
         order by version desc limit 1
     ) s on true
@@ -128,8 +129,8 @@ with account_due as (
            case when u.period < $8
                 then sum(u.quantity) filter (where u.period < $8) over (amounts) end as total_before
     from (
-        select distinct account_id, resource_id, month, product, sku, present_rate, currency,
-               subunits
+        select distinct account_id, resource_id, month, product, sku, present_rate, version,
+               currency, subunits
         from reported where aggregation = 'cumulative'
     ) c
     join usage_report u on u.account_id = c.account_id and u.resource_id = c.resource_id
@@ -138,7 +139,7 @@ with account_due as (
         and m.aggregation = 'cumulative' and m.valid_from <= u.used_to and m.valid_to > u.used_to
     left join lateral (
         select discount_rate from usage_segment
-        where account_id = u.account_id and resource_id = u.resource_id
+        where c.version > 1 and account_id = u.account_id and resource_id = u.resource_id
           and started_at <= greatest(u.used_from, u.used_to - interval '1 microsecond')
         order by version desc limit 1
     ) s on true
