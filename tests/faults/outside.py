@@ -167,7 +167,7 @@ class Outside:
     @property
     def mails(self) -> set[str]:
         """The Message-IDs of the mails that the server took."""
-        return {str(letter.message["Message-ID"]) for letter in list(self.office.taken)}
+        return {letter.id for letter in list(self.office.taken)}
 
 
 def webhook_id(message: Message) -> str:

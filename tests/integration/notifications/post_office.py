@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import EmailMessage
+from email.parser import BytesHeaderParser
 from email.policy import default
 from typing import Any
 
@@ -21,6 +22,11 @@ class Letter:
 
     recipients: tuple[str, ...]
     content: bytes
+
+    @property
+    def id(self) -> str:
+        """Its Message-ID, without reading the rest of it: campaigns have hundreds of thousands."""
+        return str(BytesHeaderParser().parsebytes(self.content)["Message-ID"]).strip()
 
     @property
     def message(self) -> EmailMessage:
