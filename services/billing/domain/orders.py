@@ -50,7 +50,7 @@ class Desk:
     resources: Mapping[str, Resource]
     coupons: dict[str, Coupon]
     money_left: MoneyLeft = field(default_factory=dict)
-    """Of the resources that are to be resized."""
+    """Of the resources that are to be resized; where only a quote is asked for, of all."""
     hold_days: int = HOLD_DAYS
     """Days of estimated cost that are held for what is used first."""
     taken: set[str] = field(default_factory=set)

@@ -4,26 +4,26 @@ from datetime import datetime, timedelta
 
 from services.billing.domain import terms
 from services.billing.domain.orders import Accepted, Desk
-from services.billing.domain.refunds import MoneyLeft, at_most
+from services.billing.domain.refunds import at_most
 from services.billing.domain.resources import Resource
 from shared.messages.billing import QuotedItem
 from shared.messages.items import PricedItem
+from shared.messages.model import WalletKind
 
 
-def quoted(accepted: Accepted, desk: Desk, left: MoneyLeft, at: datetime) -> list[QuotedItem]:
+def quoted(accepted: Accepted, desk: Desk, at: datetime) -> list[QuotedItem]:
     """The items of an order that would be accepted at `at`, with what each would give back, into
-    the wallet that paid, and when its term would end. `left` is of the resources that they are
-    about."""
+    the wallet that paid, and when its term would end."""
     quotes: list[QuotedItem] = []
     for item in accepted.items:
         resource = desk.resources.get(item.resource_id)
-        is_poc = resource is not None and resource.poc == "running"
+        wallet: WalletKind = "poc" if resource and resource.poc == "running" else "credit"
         unused = _given_back(item, resource, desk, at)
         quotes.append(
             QuotedItem(
                 **item.model_dump(exclude={"ends_at"}),
                 ends_at=_ends_at(item, resource, at),
-                given_back=at_most(unused, left, item.resource_id, "poc" if is_poc else "credit"),
+                given_back=at_most(unused, desk.money_left, item.resource_id, wallet),
             )
         )
     return quotes

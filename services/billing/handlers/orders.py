@@ -70,16 +70,17 @@ async def _not_known(
 
 
 async def open_desk(placed: Sequence[OrderPlaced], db: Connection, *, hold: bool = True) -> Desk:
-    """What is known while these orders are decided on; `hold` locks what they are about."""
+    """What is known while these orders are decided on; `hold` locks what they are about. Without,
+    also what all of it could give back at most is known, as a quote says it."""
     named = {_resource_id(order, item) for order in placed for item in order.items}
     codes = {order.coupon for order in placed if order.coupon is not None}
     known = await (resources.lock_resources if hold else resources.find_resources)(db, named)
     products = {item.product for order in placed for item in order.items if item.product}
     products |= {resource.product for resource in known.values()}
-    resized = {
+    giving_back = {
         (order.account_id, _resource_id(order, item))
         for order in placed
-        if order.action == "resize"
+        if order.action == "resize" or not hold
         for item in order.items
     }
     return Desk(
@@ -94,7 +95,7 @@ async def open_desk(placed: Sequence[OrderPlaced], db: Connection, *, hold: bool
         ),
         resources=known,
         coupons=await (catalogue.lock_coupons if hold else catalogue.find_coupons)(db, codes),
-        money_left=await find_money_left(db, resized),
+        money_left=await find_money_left(db, giving_back),
         hold_days=settings().hold_days,
     )
 

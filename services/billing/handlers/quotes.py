@@ -8,7 +8,6 @@ from services.billing.domain.orders import Accepted
 from services.billing.domain.quotes import quoted
 from services.billing.domain.rejection import Rejection
 from services.billing.handlers.orders import open_desk
-from services.billing.store import payments
 from shared.database import Connection
 from shared.messages import Said
 from shared.messages.billing import QuotedItem, QuoteGiven
@@ -32,9 +31,7 @@ async def quote_requested(questions: Sequence[QuoteRequested], db: Connection) -
         if isinstance(decision, Rejection):
             said.append(_rejected(question, decision))
         else:
-            about = [(order.account_id, item.resource_id) for item in decision.items]
-            left = await payments.find_money_left(db, about)
-            said.append(_given(question, decision, quoted(decision, desk, left, order.time)))
+            said.append(_given(question, decision, quoted(decision, desk, order.time)))
     return said
 
 
