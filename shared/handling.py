@@ -102,9 +102,8 @@ class Handling:
     def _read(self, deliveries: Sequence[Delivery]) -> tuple[Group, list[Received]]:
         """What came for the first time, and what came back and may have crashed a worker.
 
-        Of copies of a message the one that was put off most often stands for all: were it put off
-        once more by another, it would become one with its own row in the outbox, which the relay
-        that published it is about to delete.
+        Of copies of a message the one that was put off most often stands for all: another would
+        begin its ladder of retries anew.
         """
         fresh = Group()
         received: dict[tuple[str, str], Received] = {}
