@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 import asyncpg
 import pytest
 
 from services.invoicing import store
-from shared.database import Connection, connect, pool
 from shared.messages import Message, Said
 from shared.messages.billing import (
     InvoicePaymentConfirmed,
@@ -35,6 +35,7 @@ from shared.messages.upstream import (
     InvoicePaymentRequested,
 )
 from tests.builders import said
+from tests.integration.at_once import one_after_the_other
 from tests.integration.invoicing.house import (
     Invoicing,
     handle,
@@ -112,39 +113,10 @@ def _templates(answers: list[Said]) -> list[str]:
 async def _one_after_the_other(
     database_url: str, first: Sequence[Message], second: Sequence[Message]
 ) -> list[Said]:
-    """Two workers: the second begins once the first has handled its group, which is committed only
-    when the second waits for it."""
-    async with (
-        asyncio.timeout(WITHIN_S),
-        pool(database_url, "invoicing", size=2) as connections,
-        connections.acquire() as one,
-        connections.acquire() as other,
-    ):
-        holding = one.transaction()
-        await holding.start()
-        told = await handle(first, one)
-        waiting = asyncio.create_task(_committed(other, second))
-        await _until_somebody_waits(database_url)
-        await holding.commit()
-        return [*told, *await waiting]
-
-
-async def _committed(db: Connection, messages: Sequence[Message]) -> list[Said]:
-    async with db.transaction():
-        return await handle(messages, db)
-
-
-async def _until_somebody_waits(database_url: str) -> None:
-    """Wait until a transaction in this database waits for a lock. Only the operator sees that."""
-    db = await connect(database_url)
-    try:
-        while not await db.fetchval(
-            "select exists (select from pg_stat_activity"
-            " where wait_event_type = 'Lock' and datname = current_database())"
-        ):
-            await asyncio.sleep(0.01)
-    finally:
-        await db.close()
+    """Two workers of invoicing, each with a group."""
+    return await one_after_the_other(
+        database_url, "invoicing", partial(handle, first), partial(handle, second)
+    )
 
 
 async def _state(invoicing: Invoicing) -> tuple[int, int, str]:

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from services.provisioning.app import SERVICE
 from shared import broker, publishing, topology
-from shared.database import Connection, connect, pool
+from shared.database import connect, pool
 from shared.ids import derived_id
 from shared.messages import Message, Said
 from shared.messages.billing import OrderConfirmed
@@ -29,6 +29,7 @@ from shared.publishing import confirming_channel
 from shared.settings import Settings
 from shared.worker import Worker
 from tests.builders import NOON, said
+from tests.integration.at_once import one_after_the_other
 from tests.integration.provisioning.scenes import (
     DAY,
     confirmed,
@@ -231,35 +232,9 @@ async def _at_once(
     database_url: str, before: list[Message], first: Message, second: Message
 ) -> list[Said]:
     """Handle two messages in a transaction each, the second until it waits for the first."""
-    async with pool(database_url, "provisioning", size=3) as connections:
+    async with pool(database_url, "provisioning", size=1) as connections:
         async with connections.acquire() as db, db.transaction():
             await handle(db, *before)
-        async with connections.acquire() as one, connections.acquire() as other:
-            transaction = one.transaction()
-            await transaction.start()
-            said_first = await handle(one, first)
-            waiting = asyncio.create_task(_committed(other, second))
-            await _until_somebody_waits(database_url)
-            await transaction.commit()
-            return [*said_first, *await waiting]
-
-
-async def _committed(db: Connection, message: Message) -> list[Said]:
-    async with db.transaction():
-        return await handle(db, message)
-
-
-async def _until_somebody_waits(database_url: str) -> None:
-    """Wait until a transaction in this database waits for a lock. Only the operator sees that."""
-    db = await connect(database_url)
-    try:
-        async with asyncio.timeout(WITHIN_S):
-            while True:
-                if await db.fetchval(
-                    "select exists (select from pg_stat_activity"
-                    " where wait_event_type = 'Lock' and datname = current_database())"
-                ):
-                    return
-                await asyncio.sleep(0.01)
-    finally:
-        await db.close()
+    return await one_after_the_other(
+        database_url, "provisioning", lambda db: handle(db, first), lambda db: handle(db, second)
+    )

@@ -13,8 +13,8 @@ from shared.handling import Unfinished
 from shared.inbox import MessageKey
 from shared.messages import Said
 from shared.messages.upstream import TopUpReceived
-from tests.integration.shared.post import eventually
-from tests.integration.shared.rooms import QUICK, Room, delivered, room, top_up
+from tests.integration.at_once import until_somebody_waits
+from tests.integration.shared.rooms import QUICK, delivered, room, top_up
 
 SUSPECT_TRIES: Final = QUICK.suspect_tries
 
@@ -58,17 +58,12 @@ async def test_what_was_handled_while_its_copy_waited_to_be_tried_alone_is_no_su
             await inbox.lock_try(dying, key)
             came_back = delivered(top_up("a"), redelivered=True)
             waiting = asyncio.create_task(here.conclude(came_back))
-            await eventually(lambda: _waits_for_a_lock(other))
+            await until_somebody_waits(database_url)
             await other.conclude(delivered(top_up("a")))
         await waiting
         assert await here.done() == ["a"]
         assert await here.letters() == {}
         assert await here.fetch("select count(*) from suspect") == [0]
-
-
-async def _waits_for_a_lock(here: Room) -> bool:
-    waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
-    return await here.fetch(waiting) == [1]
 
 
 async def test_what_was_handled_by_a_worker_that_died_afterwards_is_not_suspected_for_ever(
