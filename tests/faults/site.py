@@ -19,7 +19,6 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from services.registry import SCHEMAS, SERVICES
-from shared import broker
 from shared.broker import TROUBLE, urls_in
 from shared.database import TRANSIENT, Connection, connect
 from shared.lifetime import beside
@@ -45,14 +44,8 @@ _ERRANDS: Final = """
          + (select count(*) from notifications.errand)
          + (select count(*) from portal.webhook_delivery where state = 'waiting')
 """
-_STATEMENTS: Final = """
-    select application_name, state, wait_event, query_start, left(query, 200) as query
-    from pg_stat_activity where datname = current_database()
-"""
 _LOOK_CLOSER_S: Final = 45
 """After how long without a message handled to tell what is seen: before workers consume anew."""
-_TOLD_S: Final = 3
-"""How long workers may take to log where they wait."""
 SETTINGS: Final = {
     "CLOUDTILL_RETRY_DELAYS_S": "[0.1,0.2,0.5,1,2,2,5,5,10,10,20,20,30,30,30,30,30]",
     "CLOUDTILL_REFERENCE_WAIT_S": "150",
@@ -275,15 +268,13 @@ class Site:
 
     async def _seen_standing_still(self) -> str:
         """What tells where work is that nobody does: queues, statements, and where workers wait."""
-        columns = ("name", "messages_ready", "messages_unacknowledged", "consumers")
-        queues = await self.rabbitmqctl("list_queues", *columns) if self.servers.broker else ""
-        async with self.database() as db:
-            statements = [dict(row) for row in await db.fetch(_STATEMENTS)]
         for worker in self.workers:
             worker.send(signal.SIGUSR1)
-        await asyncio.sleep(_TOLD_S)
+        seen = await self.house.seen_standing_still()
+        columns = ("name", "messages_ready", "messages_unacknowledged", "consumers")
+        queues = await self.rabbitmqctl("list_queues", *columns) if self.servers.broker else ""
         words = "\n".join(worker.last_words for worker in self.workers)
-        return f"{await self.house.unconcluded()}\n{queues}\n{statements}\n{words}"
+        return f"{seen}\n{queues}\n{words}"
 
     async def caught_up(self, at_most: int) -> None:
         """Wait until the services' queues hold no more than `at_most` messages."""
@@ -312,11 +303,7 @@ class Site:
 
     async def _in_queues(self) -> int:
         try:
-            async with broker.connected(self.house.amqp_url, "counts") as connection:
-                opened = await connection.channel()
-                channel = await opened.get_underlay_channel()
-                declared = [await channel.queue_declare(one, passive=True) for one in SERVICES]
-            return sum(one.message_count or 0 for one in declared)
+            return sum((await self.house.queues()).values())
         except TROUBLE:
             return sys.maxsize
 

@@ -28,6 +28,9 @@ M = TypeVar("M", bound=Message)
 _ROOT: Final = Path(__file__).parents[2]
 _PUBLISH_S: Final = 15
 _LOOK_EVERY_S: Final = 0.02
+_LOOK_S: Final = 30
+_TOLD_S: Final = 3
+"""How long workers may take to log where they wait."""
 
 IMPATIENT: Final = {
     "CLOUDTILL_LOG_FORMAT": "json",
@@ -39,6 +42,10 @@ IMPATIENT: Final = {
 }
 """Settings under which a test does not wait for what an operator would."""
 
+_STATEMENTS: Final = """
+    select application_name, state, wait_event, query_start, left(query, 200) as query
+    from pg_stat_activity where datname = current_database()
+"""
 _UNCONCLUDED = """
     select day, source, id
     from unnest($1::date[], $2::text[], $3::text[]) as heard (day, source, id)
@@ -213,14 +220,22 @@ class House:
         Messages that no service can read are not waited for: their dead letters are. Services that
         the test never started are not waited for either.
         """
-        left: str | None = "nothing was looked at"
+        until = asyncio.get_running_loop().time() + within_s
+        while left := await self._seen_left_to_do():
+            self._assert_alive()
+            if asyncio.get_running_loop().time() > until:
+                seen = await self.seen_standing_still()
+                raise AssertionError(f"after {within_s} s there is still work: {left}\n{seen}")
+            await asyncio.sleep(every_s)
+
+    async def _seen_left_to_do(self) -> str | None:
+        """What is left, or that this could not be seen: then it is not the workers who stand
+        still."""
         try:
-            async with asyncio.timeout(within_s):
-                while left := await self.left_to_do():
-                    self._assert_alive()
-                    await asyncio.sleep(every_s)
+            async with asyncio.timeout(_LOOK_S):
+                return await self.left_to_do()
         except TimeoutError:
-            raise AssertionError(f"after {within_s} s there is still work: {left}") from None
+            return f"what could not be seen within {_LOOK_S} s"
 
     async def left_to_do(self) -> str | None:
         """What is left, if anything. The order of the questions is what makes the answer true.
@@ -245,10 +260,39 @@ class House:
         await self.ear.catch_up()
         return "new messages" if len(self.ear.heard) > heard else None
 
-    async def unconcluded(self) -> dict[str, list[Message]]:
-        """What each service heard and has not concluded."""
+    async def seen_standing_still(self) -> str:
+        """What tells where work is that nobody does: messages, queues and statements, for people.
+        The workers log where each of their tasks waits."""
+        for worker in self._workers:
+            worker.ask_where_it_waits()
+        await asyncio.sleep(_TOLD_S)
         async with connection(self.database) as db:
-            return {one.name: await self._unconcluded(db, one) for one in self._services}
+            heard = {one.name: await self._unconcluded(db, one) for one in self._services}
+            to_say = {
+                one.name: [
+                    f"{row['type']} {row['message_id']}, attempt {row['attempt']}, {row['due_at']}"
+                    for row in await db.fetch(f"select * from {one.name}.outbox")
+                ]
+                for one in self._services
+            }
+            statements = [dict(row) for row in await db.fetch(_STATEMENTS)]
+        queues = [f"{name}: {ready} ready" for name, ready in (await self.queues()).items()]
+        return f"{heard=}\n{to_say=}\n{queues=}\n{statements=}"
+
+    async def queues(self) -> dict[str, int]:
+        """How many messages lie in the queue of each service that no consumer has yet.
+
+        Raises:
+            one of TROUBLE: if the broker does not say.
+        """
+        async with broker.connected(self.amqp_url, "counts") as connection:
+            opened = await connection.channel()
+            channel = await opened.get_underlay_channel()
+            declared = {
+                one.name: await channel.queue_declare(one.name, passive=True)
+                for one in self._services
+            }
+        return {name: one.message_count or 0 for name, one in declared.items()}
 
     async def _unconcluded(self, db: Connection, service: Service) -> list[Message]:
         messages = {
