@@ -241,8 +241,9 @@ class Deliveries:
         Raises:
             ChannelGone: what is still waiting can't be acknowledged any more, and comes again.
             NothingCame: nobody knows whether there is nothing, or whether the broker believes to
-                have delivered what never arrived (rabbitmq-server#11228, #15473). Where the
-                connection ends, that comes again.
+                have delivered what never arrived: RabbitMQ 3.10 restarts all queues where the log
+                they share fails, and says nothing to their consumers; see also
+                rabbitmq-server#11228, #15473. Where the connection ends, that comes again.
         """
         try:
             async with asyncio.timeout(patience_s):

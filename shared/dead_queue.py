@@ -10,7 +10,7 @@ from aio_pika.abc import AbstractConnection
 
 from shared import broker, outbox
 from shared.amqp_values import storable
-from shared.broker import TROUBLE, ChannelGone, Deliveries, Delivery
+from shared.broker import TROUBLE, ChannelGone, Deliveries, Delivery, NothingCame
 from shared.database import PassingTrouble, Pool, transaction
 from shared.dead_letters import DeadLetter, append_dead_letters
 from shared.outbox import OWN_QUEUE, Parcel
@@ -33,6 +33,9 @@ async def drain(service: str, connections: Pool, settings: Settings) -> None:
         try:
             async with broker.connected(url, f"{service} drains its dead letters") as connection:
                 await _drain_over(connection, service, connections, settings)
+        except NothingCame:
+            log.debug("draining anew", service=service)
+            continue
         except (ChannelGone, PassingTrouble, *TROUBLE) as error:
             log.warning("draining interrupted", service=service, error=repr(error))
         await broker.pause_before_reconnecting()
@@ -43,7 +46,7 @@ async def _drain_over(
 ) -> None:
     deliveries = await Deliveries.of(connection, dead_queue_of(service), settings.group_size)
     while True:
-        group = await deliveries.take(settings.group_size)
+        group = await deliveries.take(settings.group_size, patience_s=settings.consume_anew_s)
         parcels = [
             _retry(delivery, service, settings.retry_delays_s[delivery.attempt])
             for delivery in group

@@ -53,7 +53,7 @@ class Settings(EnvironmentSettings):
         0.012, ge=0, lt=1, description="How long a message waits for others to share a group."
     )
     consume_anew_s: float = Field(
-        300, gt=0, description="After how long without a message a worker consumes anew."
+        60, gt=0, description="After how long without a message a worker consumes anew."
     )
     groups_ahead: int = Field(4, ge=2, le=16, description="Groups the broker may send ahead.")
     publish_window: int = Field(500, ge=1, le=5_000, description="Publishes in flight, at most.")

@@ -11,7 +11,7 @@ from aio_pika.abc import AbstractConnection
 from aiormq import Channel
 
 from shared import broker, publishing
-from shared.broker import TROUBLE, ChannelGone, Deliveries, Delivery
+from shared.broker import TROUBLE, ChannelGone, Deliveries, Delivery, NothingCame
 from shared.inbox import MessageKey
 from shared.messages import Message
 from shared.outbox import EXCHANGE, Parcel
@@ -22,6 +22,8 @@ M = TypeVar("M", bound=Message)
 
 _QUEUE: Final = "ear"
 _AHEAD: Final = 1_000
+_CONSUME_ANEW_S: Final = 10
+"""As workers do: the broker may believe to have delivered what never arrived."""
 _PUBLISH_S: Final = 15
 _STRAIGHT: Final = ""
 """The default exchange leads straight to the queue that the routing key names."""
@@ -90,12 +92,14 @@ class Ear:
             try:
                 async with broker.connected(self._amqp_url, "ear") as connection:
                     await self._listen_over(connection)
+            except NothingCame:
+                pass
             except (ChannelGone, *TROUBLE):
                 await broker.pause_before_reconnecting()
 
     async def _listen_over(self, connection: AbstractConnection) -> None:
         deliveries = await Deliveries.of(connection, _QUEUE, _AHEAD)
-        while group := await deliveries.take(_AHEAD):
+        while group := await deliveries.take(_AHEAD, patience_s=_CONSUME_ANEW_S):
             async with self._something_new:
                 for delivery in group:
                     self._note(delivery)

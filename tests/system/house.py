@@ -33,6 +33,7 @@ _TOLD_S: Final = 3
 """How long workers may take to log where they wait."""
 
 IMPATIENT: Final = {
+    "CLOUDTILL_CONSUME_ANEW_S": "20",
     "CLOUDTILL_LOG_FORMAT": "json",
     "CLOUDTILL_OUTBOX_LEASE_S": "1",
     "CLOUDTILL_OUTBOX_POLL_S": "0.1",
