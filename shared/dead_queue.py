@@ -35,10 +35,9 @@ async def drain(service: str, connections: Pool, settings: Settings) -> None:
                 await _drain_over(connection, service, connections, settings)
         except NothingCame:
             log.debug("draining anew", service=service)
-            continue
         except (ChannelGone, PassingTrouble, *TROUBLE) as error:
             log.warning("draining interrupted", service=service, error=repr(error))
-        await broker.pause_before_reconnecting()
+            await broker.pause_before_reconnecting()
 
 
 async def _drain_over(

@@ -221,13 +221,16 @@ class House:
         Messages that no service can read are not waited for: their dead letters are. Services that
         the test never started are not waited for either.
         """
-        until = asyncio.get_running_loop().time() + within_s
-        while left := await self._seen_left_to_do():
-            self._assert_alive()
-            if asyncio.get_running_loop().time() > until:
-                seen = await self.seen_standing_still()
-                raise AssertionError(f"after {within_s} s there is still work: {left}\n{seen}")
-            await asyncio.sleep(every_s)
+        left: str | None = "nothing was looked at"
+        try:
+            async with asyncio.timeout(within_s):
+                while left := await self._seen_left_to_do():
+                    self._assert_alive()
+                    await asyncio.sleep(every_s)
+        except TimeoutError:
+            seen = await self.seen_standing_still()
+            still = f"after {within_s} s there is still work: {left}\n{seen}"
+            raise AssertionError(still) from None
 
     async def _seen_left_to_do(self) -> str | None:
         """What is left, or that this could not be seen: then it is not the workers who stand
