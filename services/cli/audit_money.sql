@@ -232,16 +232,18 @@ group by i.resource_id
 having sum(i.poc_back) > sum(i.poc_paid)
     or sum(i.back - i.poc_back) > sum(i.paid - i.poc_paid);
 
--- name: credit_notes_are_counted
--- 11.1 Billing counts what credit notes gave back of what was paid for an item, and no more.
+-- name: credit_notes_were_reserved
+-- 11.1 What a credit note of a prepaid invoice gave back was reserved by billing, which knows what is
+-- left of the money that went in (domain 6), and what was reserved is issued.
 select coalesce(n.credit_note_id, c.credit_note_id) as id,
-       format('given back %s, counted %s', coalesce(n.given_back::text, 'nothing'),
+       format('given back %s, reserved %s', coalesce(n.given_back::text, 'nothing'),
               coalesce(c.given_back::text, 'nothing')) as detail,
-       coalesce(n.recorded_at, c.recorded_at) as since, null::text as correlation_id
+       case when n.credit_note_id is null then c.recorded_at end as since,
+       case when n.credit_note_id is null then c.correlation_id end as correlation_id
 from (
-    select n.account_id, n.credit_note_id, n.given_back, n.recorded_at, v.order_id, v.item_id
+    select n.account_id, n.credit_note_id, n.given_back, v.order_id, v.item_id
     from invoicing.credit_note n join invoicing.invoice v using (account_id, invoice_id)
-    where v.kind = 'prepaid' and n.given_back > 0
+    where v.kind = 'prepaid'
 ) n
 full join billing.credit_note c using (account_id, credit_note_id)
 where (n.given_back, n.order_id, n.item_id) is distinct from (c.given_back, c.order_id, c.item_id);

@@ -163,10 +163,7 @@ class OrderConfirmed(Message):
 
 
 class RefundToCredit(Message):
-    """Give money back into a wallet (domain 2.5).
-
-    `resource_id` says for which resource an order's money goes back.
-    """
+    """Give money back into a wallet (domain 2.5)."""
 
     type: ClassVar[str] = "refund.to_credit"
     source: ClassVar[str] = _SOURCE
@@ -179,7 +176,34 @@ class RefundToCredit(Message):
     order_id: Id
     item_id: Id
     reason: Id
-    resource_id: Id | None = None
+
+
+class _CreditNoteOfAnItem(Message):
+    credit_note_id: Id
+    invoice_id: Id
+    account_id: Id
+    order_id: Id
+    item_id: Id
+    resource_id: Id
+    amount: PositiveAmount
+    reason: Text
+    requested_by: Name
+
+
+class RefundReserve(_CreditNoteOfAnItem):
+    """Keep what a credit note of a prepaid invoice is to give back of the money that went in for a
+    resource: a command of invoicing, which billing answers with `refund.reserved` where as much is
+    left (domain 6)."""
+
+    type: ClassVar[str] = "refund.reserve"
+    source: ClassVar[str] = "/cloudtill/invoicing"
+
+
+class RefundReserved(_CreditNoteOfAnItem):
+    """Nothing else gives this money of a resource back: its credit note can be issued."""
+
+    type: ClassVar[str] = "refund.reserved"
+    source: ClassVar[str] = _SOURCE
 
 
 class AccountSwitched(Message):

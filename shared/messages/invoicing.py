@@ -116,14 +116,11 @@ class InvoicePartiallyPaid(_InvoicePayment):
 
 
 class InvoiceCredited(Message):
-    """A credit note corrects an invoice; `given_back` of it had been paid and is credit again.
-
-    `order_id` and `item_id` say which item a prepaid invoice is of: what went in for its resource
-    is less from then on (domain 6).
-    """
+    """A credit note corrects an invoice; `given_back` of it had been paid and is credit again."""
 
     type: ClassVar[str] = "invoice.credited"
     source: ClassVar[str] = _SOURCE
+    must_arrive: ClassVar[bool] = False
 
     credit_note_id: Id
     number: Id
@@ -136,8 +133,6 @@ class InvoiceCredited(Message):
     outstanding: Amount
     currency: CurrencyCode
     reason: Text
-    order_id: Id | None = None
-    item_id: Id | None = None
 
 
 class MonthRangeDue(Message):

@@ -37,6 +37,7 @@ REACH_ALL: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "orders.sql: find_items",
             "orders.sql: find_ordered_resources",
             "orders.sql: lock_orders",
+            "payments.sql: find_credit_notes",
             "payments.sql: find_payments",
             "payments.sql: find_receipts",
             "payments.sql: find_topped_up",

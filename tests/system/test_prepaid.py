@@ -3,11 +3,11 @@
 import pytest
 
 from shared.messages.billing import OrderRejected, PaymentConfirmed, PaymentFailed, RefundToCredit
-from shared.messages.invoicing import InvoiceIssued
+from shared.messages.invoicing import InvoiceCredited, InvoiceIssued
 from shared.messages.provisioning import ProvisioningFailed, ResourceDeleted, ResourceProvisioned
-from shared.messages.upstream import OrderItem
+from shared.messages.upstream import InvoiceCreditRequested, OrderItem
 from shared.messages.wallet import WalletCharge, WalletCredited, WalletDebited, WalletDeclined
-from tests.builders import NOON
+from tests.builders import NOON, said
 from tests.system.house import House
 from tests.system.shop import assert_audit_is_clean, catalogue, customer, fetch, order, server
 
@@ -41,9 +41,9 @@ async def test_a_paid_order_ends_as_a_resource_and_one_paid_invoice(shop: House)
     assert (invoice.net, invoice.vat) == (227_272, 22_728)
     resource = shop.heard(ResourceProvisioned)[0]
     assert (resource.resource_id, resource.state, resource.at) == ("web", "active", NOON)
-    said = [message for kind in CHAIN for message in shop.heard(kind)]
-    assert len(said) == len(CHAIN), "each was said once"
-    assert {message.envelope.correlation_id for message in said} == {placed.envelope.id}
+    chain = [message for kind in CHAIN for message in shop.heard(kind)]
+    assert len(chain) == len(CHAIN), "each was said once"
+    assert {message.envelope.correlation_id for message in chain} == {placed.envelope.id}
     assert await fetch(shop, "select balance, held from wallet.wallet") == [(750_000, 0)]
     await assert_audit_is_clean(shop)
 
@@ -120,6 +120,37 @@ async def test_a_deleted_resource_gives_its_unused_value_back(shop: House) -> No
     refund = shop.heard(RefundToCredit)
     assert [(one.amount, one.reason) for one in refund] == [(125_000, "deleted")]
     assert await fetch(shop, "select balance from wallet.wallet") == [(875_000,)]
+    await assert_audit_is_clean(shop)
+
+
+async def test_a_credit_note_and_a_deletion_at_once_give_back_no_more_than_was_paid(
+    shop: House,
+) -> None:
+    await shop.publish(order("ord-1", [server("web", "image", "disk")]))
+    invoice = await shop.wait_for(InvoiceIssued)
+    await shop.wait_until_idle()
+    at = NOON.replace(month=12, day=2)
+    note = InvoiceCreditRequested(
+        credit_note_id="note-1",
+        invoice_id=invoice.invoice_id,
+        account_id=invoice.account_id,
+        amount=200_000,
+        reason="never worked",
+        requested_by="support",
+    )
+    deletion = order("ord-2", [OrderItem(item_id="d-1", resource_id="web")], action="delete", at=at)
+    await shop.publish(said(note, at=at), deletion)
+    await shop.wait_for(ResourceDeleted)
+    await shop.wait_until_idle()
+    refunds = {one.reason: one.amount for one in shop.heard(RefundToCredit)}
+    letters = await fetch(shop, "select reason, type from billing.dead_letter")
+    assert (refunds, letters) in (
+        ({"invoice_credited": 200_000, "deleted": 50_000}, []),
+        ({"deleted": 125_000}, [("exceeds_invoice", "refund.reserve")]),
+    )
+    assert [one.credit_note_id for one in shop.heard(InvoiceCredited)] == (
+        ["note-1"] if "invoice_credited" in refunds else []
+    )
     await assert_audit_is_clean(shop)
 
 

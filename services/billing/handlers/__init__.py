@@ -11,7 +11,7 @@ from services.billing.handlers.catalogue import (
     price_published,
     product_published,
 )
-from services.billing.handlers.credit_notes import invoice_credited
+from services.billing.handlers.credit_notes import refund_reserve
 from services.billing.handlers.gateway import gateway_payment_failed, gateway_payment_succeeded
 from services.billing.handlers.holds import answered
 from services.billing.handlers.orders import order_placed
@@ -27,7 +27,7 @@ from services.billing.handlers.quotes import quote_requested
 from services.billing.handlers.renewals import renewals_due, resource_auto_renew_set
 from services.billing.handlers.resources import provisioning_failed, resource_changed
 from services.billing.handlers.ticks import remind, tick_minute
-from shared.messages.billing import PaymentCollect, RemindersDue, RenewalsDue
+from shared.messages.billing import PaymentCollect, RefundReserve, RemindersDue, RenewalsDue
 from shared.messages.catalogue import (
     CouponPublished,
     DiscountGranted,
@@ -37,7 +37,6 @@ from shared.messages.catalogue import (
 from shared.messages.invoicing import (
     AccountOverdue,
     AccountSettled,
-    InvoiceCredited,
     InvoicePaid,
     InvoicePartiallyPaid,
 )
@@ -89,6 +88,7 @@ HANDLERS: Handlers = {
     ResourceDeleted: resource_changed,
     ResourceReleased: resource_changed,
     ResourceConverted: resource_changed,
+    RefundReserve: refund_reserve,
     WalletDebited: wallet_debited,
     WalletDeclined: wallet_declined,
     WalletHeld: answered,
@@ -98,7 +98,6 @@ HANDLERS: Handlers = {
     PaymentCollect: payment_collect,
     InvoicePaid: invoice_paid,
     InvoicePartiallyPaid: invoice_paid,
-    InvoiceCredited: invoice_credited,
     ResourceAutoRenewSet: resource_auto_renew_set,
     OrderPlaced: order_placed,
     QuoteRequested: quote_requested,

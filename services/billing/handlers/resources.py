@@ -226,7 +226,6 @@ def _refund(refund: Refund, cause: ResourceEvent | ProvisioningFailed) -> Refund
         order_id=refund.order_id,
         item_id=refund.item_id,
         reason=refund.reason,
-        resource_id=cause.resource_id,
     ).because(cause, key=refund.item_id)
 
 

@@ -1,29 +1,17 @@
 """Payments: what was asked for, of whom, and how it ended."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from services.billing.domain.payments import Payment, PaymentOutcome, Receipt
-from services.billing.domain.refunds import MoneyLeft
+from services.billing.domain.refunds import CreditNote, MoneyLeft
+from services.billing.store.races import do_first
 from shared.database import Connection, Row
 from shared.messages.invoicing import InvoicePaid, InvoicePartiallyPaid
 from shared.messages.model import WalletKind
 from shared.sql import Statements
 
 sql = Statements("services.billing.store", "payments.sql")
-
-
-@dataclass(frozen=True, slots=True)
-class CreditNote:
-    """What a credit note gave back of what was paid for an item, in smallest units."""
-
-    account_id: str
-    credit_note_id: str
-    order_id: str
-    item_id: str
-    given_back: int
-    at: datetime
 
 
 async def append_payments(
@@ -183,16 +171,37 @@ async def find_topped_up(db: Connection, top_up_ids: Collection[str]) -> dict[st
     return {row["top_up_id"]: row["payment_id"] for row in rows}
 
 
+async def find_credit_notes(
+    db: Connection, credit_note_ids: Collection[str], items: Collection[tuple[str, str, str]]
+) -> list[CreditNote]:
+    """The credit notes of these ids, and those of these items, given as (account id, order id,
+    item id)."""
+    rows = await db.fetch(
+        sql.find_credit_notes,
+        list(credit_note_ids),
+        [account_id for account_id, _, _ in items],
+        [order_id for _, order_id, _ in items],
+        [item_id for _, _, item_id in items],
+    )
+    return [CreditNote(**row) for row in rows]
+
+
 async def append_credit_notes(db: Connection, notes: Sequence[CreditNote]) -> None:
-    """Note what credit notes gave back, each once."""
+    """Keep what credit notes give back.
+
+    Raises:
+        asyncpg.SerializationError: if another worker kept one of them just now.
+    """
     if notes:
-        await db.execute(
+        await do_first(
+            db,
             sql.append_credit_notes,
             [one.account_id for one in notes],
             [one.credit_note_id for one in notes],
             [one.order_id for one in notes],
             [one.item_id for one in notes],
             [one.given_back for one in notes],
+            [one.correlation_id for one in notes],
             [one.at for one in notes],
         )
 

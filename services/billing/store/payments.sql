@@ -92,12 +92,21 @@ where open and pay_until <= $1
 order by pay_until
 limit $2;
 
+-- name: find_credit_notes
+-- The credit notes of these ids, and those of these items.
+select account_id, credit_note_id, order_id, item_id, given_back, correlation_id, at
+from credit_note where credit_note_id = any($1::text[])
+union
+select account_id, credit_note_id, order_id, item_id, given_back, correlation_id, at
+from unnest($2::text[], $3::text[], $4::text[]) as t (account_id, order_id, item_id)
+join credit_note using (account_id, order_id, item_id);
+
 -- name: append_credit_notes
--- What credit notes gave back of what was paid for items, each once.
-insert into credit_note (account_id, credit_note_id, order_id, item_id, given_back, at)
-select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[],
-                     $6::timestamptz[])
-on conflict (account_id, credit_note_id) do nothing;
+-- What credit notes give back of what was paid for items.
+insert into credit_note (account_id, credit_note_id, order_id, item_id, given_back, correlation_id,
+                         at)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[],
+                     $7::timestamptz[]);
 
 -- name: find_money_left
 -- What is left of the money that went in for resources, from credit and from the POC wallet: what was

@@ -6,7 +6,7 @@ from services.invoicing.handlers.catalogue import (
     price_published,
     product_published,
 )
-from services.invoicing.handlers.credit_notes import invoice_credit_requested, refund_to_credit
+from services.invoicing.handlers.credit_notes import credit_note_asked_for
 from services.invoicing.handlers.holds import (
     account_switched,
     holds_due,
@@ -32,7 +32,7 @@ from shared.messages.billing import (
     AccountSwitched,
     InvoicePaymentConfirmed,
     PaymentFailed,
-    RefundToCredit,
+    RefundReserved,
 )
 from shared.messages.catalogue import PricePublished, ProductPublished
 from shared.messages.invoicing import (
@@ -90,8 +90,8 @@ HANDLERS: Handlers = {
     PaymentFailed: payment_failed,
     InvoicePaymentRecorded: invoice_payment_recorded,
     InvoicePaymentRequested: invoice_payment_requested,
-    RefundToCredit: refund_to_credit,
-    InvoiceCreditRequested: invoice_credit_requested,
+    InvoiceCreditRequested: credit_note_asked_for,
+    RefundReserved: credit_note_asked_for,
     WalletHeld: wallet_answered,
     WalletDeclined: wallet_answered,
     WalletCredited: wallet_credited,

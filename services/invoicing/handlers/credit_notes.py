@@ -1,59 +1,52 @@
 """Credit notes: an issued invoice is never changed, a correction names it (domain 11.6)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from services.invoicing.domain.payments import Balance, CreditNote, credit
+from services.invoicing.domain.payments import CreditNote, PaidItem, credit
 from services.invoicing.handlers.standing import notice, tell_settled, unknown
 from services.invoicing.store import payments as store
-from services.invoicing.store.payments import ResourceRefund
 from shared.database import Connection
 from shared.messages import Message, Refused, Said
-from shared.messages.billing import RefundToCredit
+from shared.messages.billing import RefundReserve, RefundReserved, RefundToCredit
 from shared.messages.invoicing import InvoiceCredited
 from shared.messages.upstream import InvoiceCreditRequested
 
 
-async def invoice_credit_requested(
-    requests: Sequence[InvoiceCreditRequested], db: Connection
+async def credit_note_asked_for(
+    asked: Sequence[InvoiceCreditRequested | RefundReserved], db: Connection
 ) -> list[Said]:
     """Issue credit notes, together at most the whole invoice; give back what was paid of it.
 
-    Of a prepaid invoice no more than is left of the money that went in for its resource, where
-    billing gave some back (domain 6).
+    Those of prepaid invoices are issued once billing has reserved what they give back: it alone
+    knows what is left of the money that went in for a resource (domain 6).
     """
-    overdue = await store.lock_dues(db, [one.account_id for one in requests])
-    balances = await store.lock_balances(db, [one.invoice_id for one in requests])
-    left = await store.find_money_left(db, balances.values())
-    known = await store.find_credit_notes(db, [one.credit_note_id for one in requests])
+    overdue = await store.lock_dues(db, [one.account_id for one in asked])
+    balances = await store.lock_balances(db, [one.invoice_id for one in asked])
+    known = await store.find_credit_notes(db, [one.credit_note_id for one in asked])
     said: list[Said] = []
     issued: list[tuple[CreditNote, Message]] = []
-    for request in sorted(requests, key=lambda one: (one.time, one.credit_note_id)):
-        balance = balances.get(request.invoice_id)
-        content = (request.invoice_id, request.amount)
-        if balance is None or balance.account_id != request.account_id:
-            said.append(unknown(request, request.invoice_id))
-        elif (earlier := known.get(request.credit_note_id)) is not None:
+    for one in sorted(asked, key=lambda one: (one.time, one.credit_note_id)):
+        balance = balances.get(one.invoice_id)
+        content = (one.invoice_id, one.amount)
+        if balance is None or balance.account_id != one.account_id:
+            said.append(unknown(one, one.invoice_id))
+        elif (earlier := known.get(one.credit_note_id)) is not None:
             if earlier != content:
-                detail = f"credit note {request.credit_note_id} had another content"
-                said.append(Refused(request, "id_reused", detail))
-        elif request.amount > (creditable := _creditable(balance, left)):
-            detail = f"only {creditable} of {balance.number} can be credited"
-            said.append(Refused(request, "exceeds_invoice", detail))
+                detail = f"credit note {one.credit_note_id} had another content"
+                said.append(Refused(one, "id_reused", detail))
+        elif one.amount > balance.creditable:
+            detail = f"only {balance.creditable} of {balance.number} can be credited"
+            said.append(Refused(one, "exceeds_invoice", detail))
+        elif balance.paid_item is not None and isinstance(one, InvoiceCreditRequested):
+            said.append(_reserve(one, balance.paid_item))
         else:
             note = credit(
-                balance,
-                request.credit_note_id,
-                request.amount,
-                request.reason,
-                request.requested_by,
-                request.time,
+                balance, one.credit_note_id, one.amount, one.reason, one.requested_by, one.time
             )
-            balances[request.invoice_id] = note.balance
-            if balance.paid_item:
-                left[balance.paid_item.resource_id] -= note.amount
-            known[request.credit_note_id] = content
-            issued.append((note, request))
-            said += _told(note, request)
+            balances[one.invoice_id] = note.balance
+            known[one.credit_note_id] = content
+            issued.append((note, one))
+            said += _told(note, one)
     await store.append_credit_notes(db, [note for note, _ in issued])
     touched = sorted({note.balance.invoice_id for note, _ in issued})
     await store.save_balances(db, [balances[invoice_id] for invoice_id in touched])
@@ -65,26 +58,18 @@ async def invoice_credit_requested(
     return said + await tell_settled(settled_by, db)
 
 
-def _creditable(balance: Balance, left: Mapping[str, int]) -> int:
-    if balance.paid_item is None:
-        return balance.creditable
-    return max(0, min(balance.creditable, left[balance.paid_item.resource_id]))
-
-
-async def refund_to_credit(refunds: Sequence[RefundToCredit], db: Connection) -> list[Said]:
-    """Keep what billing gave back of what prepaid invoices had been paid with (domain 6).
-
-    What was not provisioned has no invoice, nor has what a POC wallet paid.
-    """
-    await store.append_resource_refunds(
-        db,
-        [
-            ResourceRefund(one.account_id, one.refund_id, one.resource_id, one.amount, one.time)
-            for one in refunds
-            if one.resource_id and one.wallet == "credit" and one.reason != "provisioning_failed"
-        ],
-    )
-    return []
+def _reserve(request: InvoiceCreditRequested, item: PaidItem) -> RefundReserve:
+    return RefundReserve(
+        credit_note_id=request.credit_note_id,
+        invoice_id=request.invoice_id,
+        account_id=request.account_id,
+        order_id=item.order_id,
+        item_id=item.item_id,
+        resource_id=item.resource_id,
+        amount=request.amount,
+        reason=request.reason,
+        requested_by=request.requested_by,
+    ).because(request)
 
 
 def _told(note: CreditNote, cause: Message) -> list[Said]:
@@ -102,8 +87,6 @@ def _told(note: CreditNote, cause: Message) -> list[Said]:
             outstanding=balance.outstanding,
             currency=balance.currency,
             reason=note.reason,
-            order_id=balance.paid_item.order_id if balance.paid_item else None,
-            item_id=balance.paid_item.item_id if balance.paid_item else None,
         ).because(cause),
         notice("invoice_credited", balance, cause, amount=note.amount, credit_note=note.number),
     ]

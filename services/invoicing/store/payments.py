@@ -36,17 +36,6 @@ class Overdue:
     numbers: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceRefund:
-    """What billing gave back of what had been paid for a resource, in smallest units."""
-
-    account_id: str
-    refund_id: str
-    resource_id: str
-    amount: int
-    at: datetime
-
-
 async def lock_dues(db: Connection, account_ids: Many[str]) -> set[str]:
     """Hold what these accounts owe, before anything else of it is read or held.
 
@@ -97,34 +86,6 @@ async def save_balances(db: Connection, balances: Many[Balance]) -> None:
             [one.paid for one in balances],
             [one.reserved for one in balances],
             [one.credited for one in balances],
-        )
-
-
-async def find_money_left(db: Connection, balances: Many[Balance]) -> dict[str, int]:
-    """What is left of the money that went in for the resources of prepaid invoices, by resource."""
-    resources = sorted(
-        {(one.account_id, one.paid_item.resource_id) for one in balances if one.paid_item}
-    )
-    if not resources:
-        return {}
-    rows = await db.fetch(
-        sql.find_money_left,
-        [account_id for account_id, _ in resources],
-        [resource_id for _, resource_id in resources],
-    )
-    return {row["resource_id"]: row["money_left"] for row in rows}
-
-
-async def append_resource_refunds(db: Connection, refunds: Many[ResourceRefund]) -> None:
-    """Keep what billing gave back for resources, each once."""
-    if refunds:
-        await db.execute(
-            sql.append_resource_refunds,
-            [one.account_id for one in refunds],
-            [one.refund_id for one in refunds],
-            [one.resource_id for one in refunds],
-            [one.amount for one in refunds],
-            [one.at for one in refunds],
         )
 
 

@@ -138,24 +138,6 @@ returning d.account_id, due.overdue_told_at;
 -- Those of these credit notes that are issued.
 select credit_note_id, invoice_id, amount from credit_note where credit_note_id = any ($1::text[]);
 
--- name: find_money_left
--- What is left of the money that prepaid invoices of these resources had been paid with: less what was
--- credited of them, and what billing gave back.
-select t.resource_id,
-       ((select coalesce(sum(greatest(s.gross, 0) - s.credited), 0)
-         from invoice i join invoice_state s using (account_id, invoice_id)
-         where i.account_id = t.account_id and i.resource_id = t.resource_id
-           and i.kind = 'prepaid')
-        - (select coalesce(sum(r.amount), 0) from resource_refund r
-           where r.account_id = t.account_id and r.resource_id = t.resource_id))::bigint as money_left
-from unnest($1::text[], $2::text[]) as t (account_id, resource_id);
-
--- name: append_resource_refunds
--- What billing gave back for resources, each once.
-insert into resource_refund (account_id, refund_id, resource_id, amount, at)
-select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::timestamptz[])
-on conflict (account_id, refund_id) do nothing;
-
 -- name: append_credit_notes
 -- Corrections of invoices.
 insert into credit_note (credit_note_id, invoice_id, position, account_id, amount, net, vat,

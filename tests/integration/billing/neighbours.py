@@ -6,9 +6,8 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from shared.messages import Message
-from shared.messages.billing import OrderConfirmed, PaymentConfirmed
+from shared.messages.billing import OrderConfirmed, PaymentConfirmed, RefundReserve
 from shared.messages.catalogue import CouponPublished, PricePublished, ProductPublished
-from shared.messages.invoicing import InvoiceCredited
 from shared.messages.items import Component, PricedItem
 from shared.messages.provisioning import (
     ProvisioningFailed,
@@ -319,27 +318,23 @@ def happened(
     return event.because(confirmed, key=item.item_id, at=at)
 
 
-def invoice_credited(
-    event: ResourceEvent, given_back: int, credit_note_id: str = "cn-1", **fields: Any
-) -> InvoiceCredited:
-    """A credit note of the prepaid invoice of an event gave something back."""
-    note = {
+def to_reserve(
+    event: ResourceEvent, amount: int, credit_note_id: str = "cn-1", **fields: Any
+) -> RefundReserve:
+    """A credit note of the prepaid invoice of an event is to give so much back."""
+    command = {
         "credit_note_id": credit_note_id,
-        "number": f"C-{credit_note_id}",
         "invoice_id": f"invoice-{event.order_id}",
         "account_id": event.account_id,
-        "amount": max(1, given_back),
-        "net": max(1, given_back),
-        "vat": 0,
-        "given_back": given_back,
-        "outstanding": 0,
-        "currency": "VND",
-        "reason": "never worked",
         "order_id": event.order_id,
         "item_id": event.item_id,
+        "resource_id": event.resource_id,
+        "amount": amount,
+        "reason": "never worked",
+        "requested_by": "support",
         **fields,
     }
-    return said(InvoiceCredited.model_validate(note), at=event.time)
+    return said(RefundReserve.model_validate(command), at=event.time)
 
 
 def passed(event_type: type[E], before: ResourceEvent, *, at: datetime, **fields: Any) -> E:

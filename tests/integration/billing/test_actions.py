@@ -1,6 +1,6 @@
 """What users do with their resources: priced, paid or given back (domain 5, 6, 7)."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +14,6 @@ from shared.messages.billing import (
 from shared.messages.provisioning import (
     ResourceConverted,
     ResourceDeleted,
-    ResourceEvent,
     ResourceReleased,
     ResourceSuspended,
 )
@@ -28,7 +27,6 @@ from tests.integration.billing.neighbours import (
     debited,
     failed,
     happened,
-    invoice_credited,
     item_of,
     passed,
     placed,
@@ -166,7 +164,6 @@ async def test_what_a_team_deleted_after_its_time_limit_gives_its_unused_value_b
     late = happened(deletion, before=renewed, at=NOON + 10 * DAY)
     refund = one(await till.hear(late), RefundToCredit)
     assert (refund.wallet, refund.amount, refund.reason) == ("credit", 150_000, "deleted")
-    assert refund.resource_id == "vm-1"
     again = passed(
         ResourceDeleted,
         late,
@@ -186,90 +183,6 @@ async def test_a_deletion_that_counts_as_failed_and_was_done_gives_back_in_eithe
     deletion = one(await till.hear(acted("delete", at=NOON + 10 * DAY)), OrderConfirmed)
     answers = await till.hear(happened(deletion, before=event), failed(deletion))
     assert one(answers, RefundToCredit).amount == 60_000
-
-
-async def deleted(till: Till, event: ResourceEvent, *, at: datetime) -> list[int]:
-    """What the deletion of `vm-1` gives back."""
-    deletion = one(await till.hear(acted("delete", at=at)), OrderConfirmed)
-    answers = await till.hear(happened(deletion, before=event))
-    return [refund.amount for refund in of_type(answers, RefundToCredit)]
-
-
-async def test_what_credit_notes_gave_back_is_not_given_back_again(till: Till) -> None:
-    await till.open_shop()
-    event = await till.run()
-    await till.hear(invoice_credited(event, 50_000), invoice_credited(event, 10_000, "cn-2"))
-    assert await till.hear(invoice_credited(event, 50_000)) == []
-    assert await deleted(till, event, at=NOON + 10 * DAY) == [30_000]
-
-
-async def test_what_is_left_of_the_money_may_be_more_than_is_unused(till: Till) -> None:
-    await till.open_shop()
-    event = await till.run()
-    await till.hear(invoice_credited(event, 10_000))
-    assert await deleted(till, event, at=NOON + 20 * DAY) == [30_000]
-
-
-async def test_a_smaller_configuration_and_a_deletion_give_back_no_more_than_is_left(
-    till: Till,
-) -> None:
-    await till.open_shop()
-    event = await till.run()
-    await till.hear(invoice_credited(event, 20_000))
-    order = acted("resize", components=components_of("disk"))
-    smaller = happened(one(await till.hear(order), OrderConfirmed), before=event)
-    assert one(await till.hear(smaller), RefundToCredit).amount == 55_000
-    assert await deleted(till, smaller, at=NOON) == [15_000]
-
-
-async def test_what_was_credited_in_full_gives_nothing_back(till: Till) -> None:
-    await till.open_shop()
-    event = await till.run()
-    await till.hear(invoice_credited(event, 90_000))
-    order = acted("resize", components=components_of("disk"))
-    confirmed = one(await till.hear(order), OrderConfirmed)
-    assert [line.amount for line in confirmed.items[0].lines] == [35_000, -35_000]
-    smaller = happened(confirmed, before=event)
-    assert not of_type(await till.hear(smaller), RefundToCredit)
-    assert await deleted(till, smaller, at=NOON) == []
-
-
-async def test_a_smaller_configuration_is_invoiced_with_what_it_gives_back(till: Till) -> None:
-    await till.open_shop()
-    event = await till.run()
-    await till.hear(invoice_credited(event, 70_000))
-    order = acted("resize", components=components_of("disk"))
-    confirmed = one(await till.hear(order), OrderConfirmed)
-    assert confirmed.items[0].amount == -20_000
-    assert one(await till.hear(happened(confirmed, before=event)), RefundToCredit).amount == 20_000
-
-
-async def test_what_is_credited_while_a_resource_becomes_smaller_is_given_back_once(
-    till: Till,
-) -> None:
-    await till.open_shop()
-    event = await till.run()
-    order = acted("resize", components=components_of("disk"))
-    confirmed = one(await till.hear(order), OrderConfirmed)
-    await till.hear(invoice_credited(event, 70_000))
-    assert one(await till.hear(happened(confirmed, before=event)), RefundToCredit).amount == 20_000
-
-
-async def test_what_is_credited_of_use_or_was_not_paid_takes_nothing_off(till: Till) -> None:
-    await till.open_shop()
-    event = await till.run()
-    await till.hear(
-        invoice_credited(event, 90_000, order_id=None, item_id=None),
-        invoice_credited(event, 0, "cn-2"),
-    )
-    assert await deleted(till, event, at=NOON) == [90_000]
-
-
-async def test_a_credit_note_of_an_unknown_order_waits(till: Till) -> None:
-    await till.open_shop()
-    event = await till.run()
-    early = invoice_credited(event, 90_000, order_id="to-come")
-    assert waits(await till.hear(early)) == ["unknown_order"]
 
 
 async def test_a_deletion_in_the_same_group_as_its_creation_is_handled_in_their_order(

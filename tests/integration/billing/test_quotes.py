@@ -15,8 +15,8 @@ from tests.integration.billing.neighbours import (
     debited,
     granted,
     happened,
-    invoice_credited,
     item_of,
+    to_reserve,
 )
 from tests.integration.billing.till import Till, of_type, one
 
@@ -80,7 +80,7 @@ async def test_a_deletion_is_quoted_with_what_it_then_gives_back(till: Till) -> 
 
 async def test_what_credit_notes_gave_back_is_not_quoted_again(till: Till) -> None:
     await till.open_shop()
-    await till.hear(invoice_credited(await till.run(), 70_000))
+    await till.hear(to_reserve(await till.run(), 70_000))
     quote = one(await till.hear(question(acted("delete", at=NOON))), QuoteGiven)
     assert quote.given_back == 20_000
 

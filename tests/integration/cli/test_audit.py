@@ -15,6 +15,9 @@ WITHIN_A_MINUTE = timedelta(minutes=1)
 SHOWN = frozenset(STATEMENTS[-1])
 """Checks of what the portal shows against its owners."""
 STANDS_STILL = next(fault for fault in FAULTS if fault.check == "orders_move_on")
+NEVER_RESERVED, _, NEVER_ISSUED = (
+    fault for fault in FAULTS if fault.check == "credit_notes_were_reserved"
+)
 FORGED = next(fault for fault in FAULTS if fault.check == "refunds_were_told")
 
 
@@ -153,6 +156,22 @@ async def test_the_message_that_begins_an_order_is_what_it_is_named_after(
     name = await correlation_of(played, "ord-web")
     await dead_letter(played, f'{{"id": "{name}"}}', None)
     assert await in_flight(played) == {"orders_move_on": 1}
+
+
+async def test_what_is_reserved_is_in_flight_until_its_credit_note_is_issued(
+    played: Connection,
+) -> None:
+    await plant(played, *NEVER_ISSUED.statements)
+    assert await in_flight(played, WITHIN_A_MINUTE) == {"credit_notes_were_reserved": 1}
+    assert await found(played, WITHIN_A_MINUTE) == {}
+    await dead_letter(played, '{"id": "m-1", "correlationid": "asked"}', None)
+    assert await in_flight(played) == {"credit_notes_were_reserved": 1}
+    assert await found(played) == {}
+
+
+async def test_a_credit_note_that_was_not_reserved_is_wrong_at_once(played: Connection) -> None:
+    await plant(played, *NEVER_RESERVED.statements)
+    assert await found(played, timedelta(days=1)) == {"credit_notes_were_reserved": ["planted"]}
 
 
 async def test_a_discarded_dead_letter_excuses_nothing(played: Connection) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 import pytest
@@ -16,6 +16,8 @@ from shared.messages.billing import (
     InvoicePaymentConfirmed,
     PaymentCollect,
     PaymentFailed,
+    RefundReserve,
+    RefundReserved,
     RefundToCredit,
 )
 from shared.messages.invoicing import (
@@ -28,6 +30,7 @@ from shared.messages.invoicing import (
     InvoicePaymentsDue,
 )
 from shared.messages.notifications import NotificationRequested
+from shared.messages.provisioning import ResourceProvisioned
 from shared.messages.scheduler import TickDay
 from shared.messages.upstream import (
     InvoiceCreditRequested,
@@ -258,7 +261,6 @@ async def test_a_credit_note_names_its_invoice_and_takes_off_what_is_outstanding
     (note,) = of_type(answers, InvoiceCredited)
     assert (note.number, note.net, note.vat) == ("2026A-0000001-C1", 100_000, 10_000)
     assert (note.outstanding, note.given_back) == (190_000, 0)
-    assert (note.order_id, note.item_id) == (None, None)
     assert of_type(answers, RefundToCredit) == []
     (collect,) = of_type(await invoicing.hear(_asked(invoice_id)), PaymentCollect)
     assert collect.amount == 190_000
@@ -278,16 +280,70 @@ async def test_what_is_credited_after_it_was_paid_goes_back_as_credit(
     assert await invoicing.hear(_credit(invoice_id, 80_000, "cn-1")) == []
 
 
-async def test_a_credit_note_of_a_prepaid_invoice_says_what_had_been_paid(
-    invoicing: Invoicing,
-) -> None:
+async def _prepaid_invoice(invoicing: Invoicing) -> tuple[ResourceProvisioned, str]:
     await invoicing.hear(registered())
     paid = provisioned(NOVEMBER, user_type="prepaid", ends_at=TICK, item=paid_item(90_000))
     (invoice,) = of_type(await invoicing.hear(paid), InvoiceIssued)
-    answers = await invoicing.hear(_credit(invoice.invoice_id, 30_000, "cn-1"))
+    return paid, invoice.invoice_id
+
+
+def _reserved(command: RefundReserve) -> RefundReserved:
+    return said(RefundReserved.model_validate(command.model_dump()), at=command.time)
+
+
+async def test_a_credit_note_of_a_prepaid_invoice_is_issued_once_what_it_gives_back_is_reserved(
+    invoicing: Invoicing,
+) -> None:
+    paid, invoice_id = await _prepaid_invoice(invoicing)
+    (command,) = await invoicing.hear(_credit(invoice_id, 30_000, "cn-1"))
+    assert isinstance(command, RefundReserve)
+    assert (command.resource_id, command.order_id, command.item_id, command.amount) == (
+        paid.resource_id,
+        paid.order_id,
+        paid.item_id,
+        30_000,
+    )
+    assert await invoicing.rows("select from credit_note") == []
+    answers = await invoicing.hear(_reserved(command))
     (note,) = of_type(answers, InvoiceCredited)
-    assert (note.order_id, note.item_id) == (paid.order_id, paid.item_id)
-    assert note.given_back == 30_000
+    assert (note.amount, note.given_back, note.reason) == (30_000, 30_000, command.reason)
+    assert [one.amount for one in of_type(answers, RefundToCredit)] == [30_000]
+    assert _templates(answers) == ["invoice_credited"]
+    assert await invoicing.rows("select requested_by, at from credit_note") == [
+        {"requested_by": "support", "at": SOON}
+    ]
+
+
+async def test_what_was_issued_is_neither_reserved_nor_issued_again(invoicing: Invoicing) -> None:
+    _, invoice_id = await _prepaid_invoice(invoicing)
+    request = _credit(invoice_id, 90_000, "cn-1")
+    (command,) = of_type(await invoicing.hear(request), RefundReserve)
+    (again,) = of_type(await invoicing.hear(request), RefundReserve)
+    assert again.envelope.id == command.envelope.id
+    answers = await invoicing.hear(_reserved(command), _reserved(command), request)
+    assert len(of_type(answers, InvoiceCredited)) == 1
+    assert not of_type(answers, RefundReserve)
+    assert await invoicing.hear(_reserved(command), request) == []
+    assert refused(await invoicing.hear(_credit(invoice_id, 1, "cn-1"))) == ["id_reused"]
+    other = _reserved(command.model_copy(update={"amount": 1}))
+    assert refused(await invoicing.hear(other)) == ["id_reused"]
+
+
+async def test_a_prepaid_invoice_is_asked_to_be_credited_at_most_in_full(
+    invoicing: Invoicing,
+) -> None:
+    _, invoice_id = await _prepaid_invoice(invoicing)
+    assert refused(await invoicing.hear(_credit(invoice_id, 90_001, "cn-1"))) == ["exceeds_invoice"]
+    (command,) = of_type(await invoicing.hear(_credit(invoice_id, 60_000, "cn-2")), RefundReserve)
+    await invoicing.hear(_reserved(command))
+    assert refused(await invoicing.hear(_credit(invoice_id, 30_001, "cn-3"))) == ["exceeds_invoice"]
+
+
+async def test_what_was_reserved_waits_for_its_invoice(invoicing: Invoicing) -> None:
+    _, invoice_id = await _prepaid_invoice(invoicing)
+    (command,) = of_type(await invoicing.hear(_credit(invoice_id, 60_000, "cn-1")), RefundReserve)
+    early = _reserved(command.model_copy(update={"invoice_id": "to-come"}))
+    assert put_off(await invoicing.hear(early)) == ["unknown_invoice"]
 
 
 async def test_credit_notes_of_an_invoice_at_once_are_all_issued(
@@ -299,42 +355,6 @@ async def test_credit_notes_of_an_invoice_at_once_are_all_issued(
     numbers = [one.number for one in of_type(answers, InvoiceCredited)]
     assert numbers == ["2026A-0000001-C1", "2026A-0000001-C2"]
     assert [one.outstanding for one in of_type(answers, InvoiceCredited)] == [299_000, 298_000]
-
-
-def _given_back(amount: int, **fields: Any) -> RefundToCredit:
-    refund = {
-        "refund_id": "refund-1",
-        "account_id": "acc-1",
-        "wallet": "credit",
-        "amount": amount,
-        "order_id": "ord-del",
-        "item_id": "del",
-        "reason": "deleted",
-        "resource_id": "res-1",
-        **fields,
-    }
-    return said(RefundToCredit.model_validate(refund), at=SOON)
-
-
-async def test_what_billing_gave_back_can_not_be_credited_again(invoicing: Invoicing) -> None:
-    await invoicing.hear(registered())
-    paid = provisioned(NOVEMBER, user_type="prepaid", ends_at=TICK, item=paid_item(90_000))
-    (invoice,) = of_type(await invoicing.hear(paid), InvoiceIssued)
-    back = _given_back(60_000)
-    await invoicing.hear(
-        back,
-        _given_back(90_000, refund_id="failed", reason="provisioning_failed"),
-        _given_back(90_000, refund_id="poc", wallet="poc"),
-        _given_back(90_000, refund_id="own", resource_id=None),
-    )
-    await invoicing.hear(back)
-    answers = await invoicing.hear(
-        *(_credit(invoice.invoice_id, 30_000, name) for name in ("cn-1", "cn-2"))
-    )
-    assert [one.amount for one in of_type(answers, RefundToCredit)] == [30_000]
-    assert refused(answers) == ["exceeds_invoice"]
-    with pytest.raises(asyncpg.RestrictViolationError):
-        await invoicing.rows("delete from resource_refund")
 
 
 async def test_credit_notes_never_exceed_their_invoice(invoicing: Invoicing) -> None:

@@ -10,6 +10,7 @@ from tests.integration.cli.faults.planting import (
     credit_note_of,
     entry,
     payment_of_invoice,
+    reserved,
     without_last_entry,
 )
 
@@ -159,19 +160,34 @@ MONEY: Final = (
         (
             *credit_note_of("good", 100_000),
             *entry("refund", "credited-planted", "an", 100_000),
-            """insert into billing.credit_note (account_id, credit_note_id, order_id, item_id,
-                   given_back, at)
-               values ('an', 'planted', 'ord-two', 'good', 100000, now())""",
+            reserved("good", "ord-two", 100_000),
         ),
         "credited after it was given back",
     ),
     Fault(
-        "credit_notes_are_counted",
+        "credit_notes_were_reserved",
         "planted",
         (
             *credit_note_of("web", 100_000),
             *entry("refund", "credited-planted", "an", 100_000),
         ),
+        "issued without that",
+    ),
+    Fault(
+        "credit_notes_were_reserved",
+        "planted",
+        (
+            *credit_note_of("web", 100_000),
+            *entry("refund", "credited-planted", "an", 100_000),
+            reserved("web", "ord-web", 99_999),
+        ),
+        "issued over more",
+    ),
+    Fault(
+        "credit_notes_were_reserved",
+        "planted",
+        (reserved("web", "ord-web", 100_000),),
+        "never issued",
     ),
     Fault(
         "unused_value_went_back",
@@ -208,9 +224,7 @@ MONEY: Final = (
         "credited-planted",
         (
             *credit_note_of("web", 10),
-            """insert into billing.credit_note (account_id, credit_note_id, order_id, item_id,
-                   given_back, at)
-               values ('an', 'planted', 'ord-web', 'web', 10, now())""",
+            reserved("web", "ord-web", 10),
         ),
         "credited",
     ),

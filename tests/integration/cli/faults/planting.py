@@ -108,6 +108,13 @@ def credit_note_of(resource_id: str, amount: int) -> tuple[str, ...]:
     )
 
 
+def reserved(item_id: str, order_id: str, amount: int) -> str:
+    """Billing keeps what that credit note gives back."""
+    return f"""insert into billing.credit_note (account_id, credit_note_id, order_id, item_id,
+                   given_back, correlation_id, at)
+               values ('an', 'planted', '{order_id}', '{item_id}', {amount}, 'asked', now())"""
+
+
 def payment_of_invoice(payment_id: str, *, paid: int | None) -> tuple[str, ...]:
     """Billing took a gateway's money for the invoice of `shop` in October, or waits for it."""
     asked = f"""insert into billing.payment (payment_id, account_id, invoice_id, method, amount,
