@@ -46,13 +46,16 @@ NOTED: Final = (
 """Acts that are done once they are kept: nobody but the portal need know of them."""
 
 
-def outcome_of(kind: str, heard: Collection[str], *, is_dead: bool) -> Outcome:
+def outcome_of(
+    kind: str, heard: Collection[str], *, is_dead: bool, is_stuck: bool = False
+) -> Outcome:
     """What became of an act, as those see it who did not do it.
 
     Args:
         kind: of the act.
         heard: types of the events that belong to it.
         is_dead: whether its message waits as a dead letter.
+        is_stuck: whether something that it led to does, which matters until it is done.
     """
     if kind in NOTED:
         return "done"
@@ -61,4 +64,6 @@ def outcome_of(kind: str, heard: Collection[str], *, is_dead: bool) -> Outcome:
     if not _REFUSED.isdisjoint(heard):
         return "refused"
     done = _DONE.get(kind) or GOOD.get(kind, ORDERED)
-    return "open" if done.isdisjoint(heard) else "done"
+    if not done.isdisjoint(heard):
+        return "done"
+    return "dead" if is_stuck else "open"

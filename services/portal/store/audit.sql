@@ -3,7 +3,11 @@
 select a.act_id, a.actor, a.role, a.account_id, a.kind, a.reason, a.at, heard.types,
        exists (select from reported_letter l
                where l.letter_id = a.message_id and l.conclusion is null and l.died_at is not null)
-           as is_dead
+           as is_dead,
+       exists (select from reported_letter l
+               where l.account_id = a.account_id and l.correlation_id = a.correlation_id
+                 and l.conclusion is null and l.died_at is not null)
+           as is_stuck
 from act a
 cross join lateral (
     select coalesce(array_agg(distinct e.type), '{}') as types from event e

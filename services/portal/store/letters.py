@@ -37,6 +37,8 @@ async def find_letters_of_account(db: Connection, account_id: str) -> list[Row]:
     return await db.fetch(sql.find_letters_of_account, account_id)
 
 
-async def find_letters_of_message(db: Connection, message_id: str) -> list[Row]:
-    """Those that a message became, at any service."""
-    return await db.fetch(sql.find_letters_of_message, message_id)
+async def find_letters_of_act(
+    db: Connection, message_id: str, account_id: str | None, correlation_id: str
+) -> list[Row]:
+    """Those that an act's message became, at any service, and those that wait of what it led to."""
+    return await db.fetch(sql.find_letters_of_act, message_id, account_id, correlation_id)

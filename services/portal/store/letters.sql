@@ -29,8 +29,9 @@ where account_id = $1 and conclusion is null and died_at is not null
 order by died_at desc
 limit 50;
 
--- name: find_letters_of_message
--- What became of a message that could not be handled.
-select service, number, died_at, reason, detail, conclusion from reported_letter
-where letter_id = $1 and died_at is not null
+-- name: find_letters_of_act
+-- What became of an act's message that could not be handled, and what waits of all that it led to.
+select service, number, died_at, reason, detail, letter_id, conclusion from reported_letter
+where (letter_id = $1 or account_id = $2 and correlation_id = $3 and conclusion is null)
+  and died_at is not null
 order by died_at;

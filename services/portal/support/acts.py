@@ -33,7 +33,9 @@ async def trail(visit: Visit) -> Response:
         )
     page = paged(visit, rows, "at", "act_id")
     outcomes = {
-        row["act_id"]: outcome_of(row["kind"], row["types"], is_dead=row["is_dead"])
+        row["act_id"]: outcome_of(
+            row["kind"], row["types"], is_dead=row["is_dead"], is_stuck=row["is_stuck"]
+        )
         for row in page.rows
     }
     values = {
@@ -55,12 +57,16 @@ async def act(visit: Visit) -> Response:
         whose = found["account_id"] or OF_NO_ACCOUNT
         after = await events.get_position(db, whose)
         kin = await timeline.find_kin(db, list({whose, OF_NO_ACCOUNT}), found["correlation_id"])
-        dead = await letters.find_letters_of_message(db, found["message_id"])
+        dead = await letters.find_letters_of_act(
+            db, found["message_id"], found["account_id"], found["correlation_id"]
+        )
     steps = list({(one["source"], one["event_id"]): one for one in kin}.values())
+    waiting = [one for one in dead if one["conclusion"] is None]
     outcome = outcome_of(
         found["kind"],
         [step["type"] for step in steps],
-        is_dead=any(one["conclusion"] is None for one in dead),
+        is_dead=any(one["letter_id"] == found["message_id"] for one in waiting),
+        is_stuck=bool(waiting),
     )
     values = {
         "act": found,

@@ -398,3 +398,5 @@ async def test_a_refused_act_says_so(office: Office) -> None:
 def test_an_act_is_what_became_of_it(kind: str, heard: Sequence[str], outcome: str) -> None:
     assert outcome_of(kind, heard, is_dead=False) == outcome
     assert outcome_of(kind, heard, is_dead=True) == "dead"
+    stuck = outcome_of(kind, heard, is_dead=False, is_stuck=True)
+    assert stuck == ("dead" if outcome == "open" else outcome)

@@ -21,22 +21,25 @@ from shared.messages.invoicing import (
 from shared.messages.scheduler import TickMonth
 from tests.builders import NOON, said
 from tests.integration.portal.conftest import Office
+from tests.integration.portal.papers import invoice_issued
 from tests.integration.portal.test_support import registered, staff
 
 
 def recorded(number: int = 1, service: str = "billing", **facts: str) -> DeadLetterRecorded:
-    return said(
-        DeadLetterRecorded(
-            service=service,
-            number=number,
-            reason="unknown_account",
-            detail="there is no account acc-1",
-            letter_type="order.placed",
-            letter_source="/portal",
-            account_id="acc-1",
-            body='{"type": "order.placed"}',
-            letter_id=facts.get("letter_id", f"message-{number}"),
-        )
+    return said(_letter(number, service, **facts))
+
+
+def _letter(number: int = 1, service: str = "billing", **facts: str) -> DeadLetterRecorded:
+    return DeadLetterRecorded(
+        service=service,
+        number=number,
+        reason="unknown_account",
+        detail="there is no account acc-1",
+        letter_type="order.placed",
+        letter_source="/portal",
+        account_id="acc-1",
+        body='{"type": "order.placed"}',
+        letter_id=facts.get("letter_id", f"message-{number}"),
     )
 
 
@@ -173,6 +176,21 @@ async def test_an_act_whose_message_is_a_dead_letter_is_stuck_and_says_where(
     assert "/support/letters/billing:1" in browser.page
     await browser.open("/support/accounts/acc-1")
     assert "is stuck" in browser.text
+
+
+async def test_an_act_is_stuck_where_what_it_led_to_is_a_dead_letter(office: Office) -> None:
+    await office.hear(registered(), invoice_issued())
+    browser = await staff(office)
+    form = {"invoice_id": "inv-1", "amount": "10000", "reason": "asked"}
+    await browser.open("/support/accounts/acc-1/credit-note")
+    answer = await browser.send("/support/accounts/acc-1/credit-note", form)
+    (request,) = await office.said()
+    await office.hear(request, _letter().because(request))
+    await browser.open(answer.headers["location"])
+    assert "outcome-dead" in browser.page
+    assert "/support/letters/billing:1" in browser.page
+    await browser.open("/support/acts")
+    assert "outcome-dead" in browser.page
 
 
 def run_messages() -> list[Message]:
