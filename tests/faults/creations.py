@@ -20,7 +20,7 @@ from shared.messages.upstream import (
 from shared.messages.wallet import WalletRelease
 from tests.builders import NOON, component, said
 from tests.faults.load import Load
-from tests.faults.portal import IMAGE_VND, declined, paid_through_bank, questions
+from tests.faults.portal import IMAGE_VND, declined, goodwill, paid_through_bank, questions
 from tests.system.shop import order, server
 
 _KINDS: Final = {
@@ -179,6 +179,8 @@ def changes(load: Load) -> list[Message]:
             if action == "stop":
                 load.stopped.append((account_id, resource_id))
     late = NOON + timedelta(days=1)
+    for account_id, _, resource_id in [one for one in load.created if one[1] == "credit"][::2]:
+        messages.append(said(goodwill(account_id, resource_id), at=late))
     top_ups = [
         TopUpReceived(
             top_up_id=f"{load.name}-more-{number}",

@@ -27,6 +27,7 @@ IMAGE_VND: Final = 180_000
 """What an image costs for 60 days."""
 ASKED_VND: Final = 10_000
 """What is asked to be paid in through a gateway."""
+GOODWILL_VND: Final = 1_000
 
 
 def copied_to(account_id: str) -> str:
@@ -109,6 +110,19 @@ def corrected(invoice: Invoice) -> InvoiceCreditRequested:
         invoice_id=invoice.invoice_id,
         account_id=invoice.account_id,
         amount=max(1, invoice.gross // 2),
+        reason="goodwill",
+        requested_by="support",
+    )
+
+
+def goodwill(account_id: str, resource_id: str) -> InvoiceCreditRequested:
+    """Support have something credited of what a resource was created for, less than is used before
+    it could be deleted: the rest may go back at the same time."""
+    return InvoiceCreditRequested(
+        credit_note_id=derived_id("goodwill", resource_id),
+        invoice_id=derived_id("invoice", resource_id, resource_id),
+        account_id=account_id,
+        amount=GOODWILL_VND,
         reason="goodwill",
         requested_by="support",
     )
