@@ -13,11 +13,12 @@ from shared.broker import TROUBLE, ChannelGone, Deliveries, NothingCame
 from shared.database import Pool, connection, pool
 from shared.dead_queue import drain
 from shared.failpoints import passing
-from shared.handling import Handling, Unfinished
+from shared.handling import Handling
 from shared.inbox import sql
 from shared.lifetime import again_and_again, beside, until_migrated
 from shared.outbox import OutboxRow
 from shared.relay import Relay
+from shared.repeating import Unfinished
 from shared.service import Service
 from shared.settings import Settings
 

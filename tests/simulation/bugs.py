@@ -7,11 +7,14 @@ from unittest.mock import patch
 
 from aio_pika.exceptions import DeliveryError
 
-from shared import broker, inbox, outbox, publishing
+from shared import broker, inbox, outbox, publishing, reading
 from shared.database import PassingTrouble, connection
-from shared.handling import Group, Handling
+from shared.handling import Handling
 from shared.outbox import OutboxRow
+from shared.reading import Group
 from shared.relay import Relay
+from shared.repeating import Repeating
+from shared.suspects import Suspects
 from shared.worker import Worker
 
 
@@ -58,7 +61,7 @@ async def _all_fail_together(self: Any, group: Group) -> list[OutboxRow]:
 
 async def _never_alone(self: Any, returned: Sequence[Any]) -> list[OutboxRow]:
     left = await self._repeating(lambda: self._not_remembered(returned))
-    return list(await self._together(Group(list(left))))
+    return list(await self._conclude(Group(list(left))))
 
 
 async def _once_is_enough(self: Any, act: Callable[[], Any]) -> Any:
@@ -69,15 +72,15 @@ async def _once_is_enough(self: Any, act: Callable[[], Any]) -> Any:
 
 
 def _keeping_the_first_copy() -> Any:
-    read = Handling._read
+    read = reading.read
 
-    def read_the_first(self: Any, deliveries: Sequence[broker.Delivery]) -> Any:
+    def read_the_first(service: Any, spans: Any, deliveries: Sequence[broker.Delivery]) -> Any:
         first: dict[object, broker.Delivery] = {}
         for delivery in deliveries:
             first.setdefault(delivery.properties["message_id"], delivery)
-        return read(self, list(first.values()))
+        return read(service, spans, list(first.values()))
 
-    return patch.object(Handling, "_read", read_the_first)
+    return patch.object(reading, "read", read_the_first)
 
 
 async def _nothing(*_: object) -> None:
@@ -99,11 +102,9 @@ BUGS: Final[dict[str, Callable[[], Any] | None]] = {
         Handling, "_together", _all_fail_together
     ),
     "a lease means nothing": None,
-    "what came back is never tried alone": lambda: patch.object(
-        Handling, "_once_more", _never_alone
-    ),
+    "what came back is never tried alone": lambda: patch.object(Suspects, "conclude", _never_alone),
     "what was tried and went well stays suspected": _counting_together_as_alone,
-    "trouble is taken for success": lambda: patch.object(Handling, "_repeating", _once_is_enough),
+    "trouble is taken for success": lambda: patch.object(Repeating, "__call__", _once_is_enough),
     "what is put off becomes one with what was published": _keeping_the_first_copy,
     "what is put off stays in the inbox": lambda: patch.object(inbox, "forget", _nothing),
 }

@@ -9,9 +9,9 @@ import pytest
 
 from shared import dead_letters, outbox
 from shared.database import Connection, connect
-from shared.handling import Unfinished
 from shared.messages import NotYet, Refused, Said
 from shared.messages.upstream import TopUpReceived
+from shared.repeating import Unfinished
 from tests.builders import NOON
 from tests.integration.shared.rooms import (
     QUICK,

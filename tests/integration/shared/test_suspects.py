@@ -9,10 +9,10 @@ import pytest
 
 from shared import inbox
 from shared.database import Connection
-from shared.handling import Unfinished
 from shared.inbox import MessageKey
 from shared.messages import Said
 from shared.messages.upstream import TopUpReceived
+from shared.repeating import Unfinished
 from tests.integration.at_once import until_somebody_waits
 from tests.integration.shared.rooms import QUICK, delivered, room, top_up
 
