@@ -31,7 +31,6 @@ _TABLES: Final = (
     "Proof of concept",
     "Invoices",
 )
-pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture

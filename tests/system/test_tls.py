@@ -32,8 +32,6 @@ from tests.servers.server import free_port
 from tests.system.house import open_house
 from tests.system.shop import customer
 
-pytestmark = pytest.mark.timeout(180)
-
 
 class Authority:
     """A certificate authority that is thrown away with the test."""

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -255,7 +254,6 @@ async def _money_is_conserved(till: Till, neighbours: Neighbours) -> None:
     assert min(neighbours.credit.values()) >= 0
 
 
-@pytest.mark.timeout(300)
 @settings(
     max_examples=20,
     deadline=None,

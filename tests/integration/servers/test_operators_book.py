@@ -15,8 +15,6 @@ from shared import broker, topology
 from shared.outbox import EXCHANGE
 from tests.servers import Servers, servers
 
-pytestmark = pytest.mark.timeout(180)
-
 _BOOK = (Path(__file__).parents[3] / "deploy" / "README.md").read_text()
 _LINES = [
     shlex.split(line)[1:]

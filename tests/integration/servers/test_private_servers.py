@@ -23,8 +23,6 @@ _ROOT = Path(__file__).parents[3]
 _TELL = "import json, os; print(json.dumps(dict(os.environ)), flush=True)"
 _URLS = (AMQP_URL, MANAGEMENT_URL, DATABASE_URL)
 
-pytestmark = pytest.mark.timeout(180)
-
 
 @pytest.fixture(scope="module")
 def own() -> Iterator[Servers]:
