@@ -6,13 +6,19 @@ from decimal import Decimal
 
 import pytest
 
-from shared.messages.billing import OrderRejected
+from shared.messages.billing import OrderRejected, RefundToCredit
 from shared.messages.catalogue import CouponPublished
-from shared.messages.invoicing import InvoiceIssued, InvoicePaid, InvoicesIssued
+from shared.messages.invoicing import (
+    InvoiceCredited,
+    InvoiceIssued,
+    InvoicePaid,
+    InvoicesIssued,
+)
 from shared.messages.provisioning import ResourceProvisioned
 from shared.messages.scheduler import TickDay, TickMonth
 from shared.messages.upstream import (
     AccountSwitchRequested,
+    InvoiceCreditRequested,
     InvoicePaymentRequested,
     OrderItem,
     TopUpReceived,
@@ -111,6 +117,41 @@ async def test_of_many_deletions_of_one_resource_one_gives_its_value_back(
     await busy_house.wait_until_idle(60)
     assert sum(reasons(busy_house).values()) == 29
     assert await fetch(busy_house, "select balance from wallet.wallet") == [(90_000,)]
+    await assert_audit_is_clean(busy_house)
+
+
+async def test_a_deletion_and_credit_notes_of_one_resource_at_once_give_back_what_was_paid(
+    busy_house: House,
+) -> None:
+    await open_account(busy_house, 180_000)
+    await busy_house.publish(order("ord-1", [server("web", "image")]))
+    invoice = await busy_house.wait_for(InvoiceIssued)
+    await busy_house.wait_until_idle()
+    half_time = NOON + timedelta(days=30)
+    deletion = OrderItem(item_id="gone", resource_id="web")
+    notes = (
+        InvoiceCreditRequested(
+            credit_note_id=f"cn-{number}",
+            invoice_id=invoice.invoice_id,
+            account_id="acc-1",
+            amount=60_000,
+            reason="an hour without network",
+            requested_by="support",
+        )
+        for number in range(8)
+    )
+    await busy_house.publish(
+        order("del", [deletion], action="delete", at=half_time),
+        *(said(note, at=half_time) for note in notes),
+    )
+    await busy_house.wait_until_idle(60)
+    issued = len(busy_house.heard(InvoiceCredited))
+    given_back = sum(refund.amount for refund in busy_house.heard(RefundToCredit))
+    assert (issued, given_back) in ((1, 150_000), (2, 180_000), (3, 180_000))
+    assert await fetch(busy_house, "select balance from wallet.wallet") == [(given_back,)]
+    refused = await fetch(busy_house, "select reason from billing.dead_letter")
+    assert len(refused) + issued == 8
+    assert {row[0] for row in refused} == {"exceeds_invoice"}
     await assert_audit_is_clean(busy_house)
 
 

@@ -49,6 +49,8 @@ def test_only_billing_says_that_something_was_paid_and_only_gateways_what_a_gate
     assert who_says("wallet.credited") == {"wallet"}
     assert who_says("invoice.issued") == {"invoicing"}
     assert who_says("refund.to_credit") == {"billing", "invoicing"}
+    assert who_says("refund.reserve") == {"invoicing"}
+    assert who_says("refund.reserved") == {"billing"}
     assert who_says("tick.month") == {"scheduler"}
     assert who_says("notification.sent") == {"notifications"}
     assert who_says("notification.preferences_set") == {"portal"}
