@@ -303,7 +303,7 @@ class Site:
 
     async def _in_queues(self) -> int:
         try:
-            return sum((await self.house.queues()).values())
+            return sum(ready for ready, _ in (await self.house.queues()).values())
         except TROUBLE:
             return sys.maxsize
 

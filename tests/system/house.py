@@ -280,11 +280,15 @@ class House:
                 for one in self._services
             }
             statements = [dict(row) for row in await db.fetch(_STATEMENTS)]
-        queues = [f"{name}: {ready} ready" for name, ready in (await self.queues()).items()]
+        queues = [
+            f"{name}: {ready} ready, {consumers} consumers"
+            for name, (ready, consumers) in (await self.queues()).items()
+        ]
         return f"{heard=}\n{to_say=}\n{queues=}\n{statements=}"
 
-    async def queues(self) -> dict[str, int]:
-        """How many messages lie in the queue of each service that no consumer has yet.
+    async def queues(self) -> dict[str, tuple[int, int]]:
+        """How many messages lie in the queue of each service that no consumer has yet, and how many
+        consumers it has: one that ended and still counts keeps what it was sent.
 
         Raises:
             one of TROUBLE: if the broker does not say.
@@ -296,7 +300,10 @@ class House:
                 one.name: await channel.queue_declare(one.name, passive=True)
                 for one in self._services
             }
-        return {name: one.message_count or 0 for name, one in declared.items()}
+        return {
+            name: (one.message_count or 0, one.consumer_count or 0)
+            for name, one in declared.items()
+        }
 
     async def _unconcluded(self, db: Connection, service: Service) -> list[Message]:
         messages = {
