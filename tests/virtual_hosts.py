@@ -5,7 +5,7 @@ import json
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
@@ -46,9 +46,14 @@ def limited(servers: Servers, amqp_url: str, queues: str, length: int) -> Iterat
         _ask(servers, "DELETE", policy)
 
 
-def _ask(
-    servers: Servers, method: str, what: str, body: Mapping[str, object] | None = None
-) -> None:
+def is_anybody_in(servers: Servers, amqp_url: str) -> bool:
+    """Whether a virtual host has connections; as they are tracked, and not as seconds ago."""
+    host = urlsplit(amqp_url).path[1:]
+    connections = _ask(servers, "GET", "connections?disable_stats=true")
+    return any(one["vhost"] == host for one in connections)
+
+
+def _ask(servers: Servers, method: str, what: str, body: Mapping[str, object] | None = None) -> Any:
     address = urlsplit(servers.management_url)
     login, _, host = address.netloc.rpartition("@")
     request = Request(
@@ -61,8 +66,9 @@ def _ask(
         },
     )
     try:
-        with urlopen(request, timeout=_ANSWER_S):
-            pass
+        with urlopen(request, timeout=_ANSWER_S) as answer:
+            text = answer.read()
+            return json.loads(text) if text else None
     except URLError as error:
         raise RuntimeError(
             f"tests need RabbitMQ's management API at {address.scheme}://{host} ({error});"

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+import pytest_asyncio
 
-from services.registry import SCHEMAS, SERVICES
-from shared.users import temporary_users
+from services.registry import SERVICES
 from tests.databases import Databases
 from tests.servers import Servers
 from tests.servers.guarded import Guarded, watched
 from tests.system.forks import Forks, forks
 from tests.system.house import House, open_house
+from tests.system.premises import Premises, premises
 
 
 class OpenHouse(Protocol):
@@ -43,27 +44,39 @@ async def database_url(databases: Databases) -> AsyncIterator[str]:
         yield url
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def own_premises(running_servers: Servers, databases: Databases) -> AsyncIterator[Premises]:
+    """Where the houses of this process stand; `databases` has made the services' roles."""
+    async with premises(running_servers) as opened:
+        yield opened
+
+
 @pytest.fixture
 async def house_of(
-    amqp_url: str,
+    own_premises: Premises,
     database_url: str,
-    running_servers: Servers,
     tmp_path: Path,
     worker_guard: Guarded,
     worker_forks: Forks,
 ) -> AsyncIterator[OpenHouse]:
     """Opens the test's house. Each service in it has a user of its own."""
+    await own_premises.vacate()
     async with AsyncExitStack() as closing:
-        management = running_servers.management_url
-        users = temporary_users(SCHEMAS, management, amqp_url, database_url)
-        addresses = await closing.enter_async_context(users)
 
         async def opened(*names: str) -> House:
             services = [SERVICES[name] for name in names or SERVICES]
             house = await closing.enter_async_context(
-                open_house(services, amqp_url, database_url, tmp_path, worker_guard, worker_forks)
+                open_house(
+                    services,
+                    own_premises.amqp_url,
+                    database_url,
+                    tmp_path,
+                    worker_guard,
+                    worker_forks,
+                    has_queues=True,
+                )
             )
-            house.addresses = addresses
+            house.addresses = own_premises.addresses(database_url)
             return house
 
         yield opened

@@ -20,7 +20,7 @@ from shared.wire import BadMessage, parse
 
 M = TypeVar("M", bound=Message)
 
-_QUEUE: Final = "ear"
+QUEUE: Final = "ear"
 _AHEAD: Final = 1_000
 _CONSUME_ANEW_S: Final = 10
 """As workers do: the broker may believe to have delivered what never arrived."""
@@ -70,7 +70,7 @@ class Ear:
         marker = next(self._markers)
         parcel = Parcel(
             exchange=_STRAIGHT,
-            routing_key=_QUEUE,
+            routing_key=QUEUE,
             message_id=f"marker-{marker}",
             type=_MARKER,
             correlation_id=None,
@@ -98,7 +98,7 @@ class Ear:
                 await broker.pause_before_reconnecting()
 
     async def _listen_over(self, connection: AbstractConnection) -> None:
-        deliveries = await Deliveries.of(connection, _QUEUE, _AHEAD)
+        deliveries = await Deliveries.of(connection, QUEUE, _AHEAD)
         while group := await deliveries.take(_AHEAD, patience_s=_CONSUME_ANEW_S):
             async with self._something_new:
                 for delivery in group:
@@ -163,8 +163,8 @@ async def listening(amqp_url: str) -> AsyncIterator[Ear]:
     async with broker.connected(amqp_url, "ear opens") as connection:
         channel = await connection.channel()
         underlay = await channel.get_underlay_channel()
-        await underlay.queue_declare(_QUEUE, durable=True, arguments={"x-queue-type": "quorum"})
-        await underlay.queue_bind(_QUEUE, EXCHANGE, "#")
+        await underlay.queue_declare(QUEUE, durable=True, arguments={"x-queue-type": "quorum"})
+        await underlay.queue_bind(QUEUE, EXCHANGE, "#")
     ear = Ear(amqp_url)
     task = asyncio.create_task(ear.listen())
     try:

@@ -356,14 +356,18 @@ async def open_house(
     logs: Path,
     guarded: Guarded,
     forks: Forks | None = None,
+    *,
+    has_queues: bool = False,
 ) -> AsyncIterator[House]:
     """A house with the queues of these services; its workers are stopped at the end.
 
     Args:
         forks: starts workers quickly; None: each is a `cloudtill run` from its beginning.
+        has_queues: whether they are there already.
     """
-    async with broker.connected(amqp_url, "test") as connection:
-        await topology.apply(connection, services)
+    if not has_queues:
+        async with broker.connected(amqp_url, "test") as connection:
+            await topology.apply(connection, services)
     async with listening(amqp_url) as ear, _operators_of(database_url) as database:
         house = House(services, amqp_url, database_url, database, ear, logs, guarded, forks)
         try:
