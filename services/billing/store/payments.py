@@ -207,7 +207,8 @@ async def append_credit_notes(db: Connection, notes: Sequence[CreditNote]) -> No
 
 
 async def find_money_left(db: Connection, resources: Collection[tuple[str, str]]) -> MoneyLeft:
-    """What is left of the money that went in for resources, given as (account id, resource id)."""
+    """What is left of the money that went in for resources, given as (account id, resource id), and
+    is promised to nobody by an order for a smaller configuration."""
     if not resources:
         return {}
     ordered = sorted(set(resources))

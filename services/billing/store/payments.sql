@@ -110,21 +110,27 @@ select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[
 
 -- name: find_money_left
 -- What is left of the money that went in for resources, from credit and from the POC wallet: what was
--- paid for their items, less what refunds and credit notes gave back.
+-- paid for their items, less what refunds and credit notes gave back, and what open orders will.
 select resource_id,
        (coalesce(sum(paid) filter (where method <> 'poc'), 0)
         - coalesce(sum(refunded) filter (where wallet = 'credit'), 0)
-        - coalesce(sum(credited), 0))::bigint as credit,
+        - coalesce(sum(credited), 0)
+        - coalesce(sum(promised), 0))::bigint as credit,
        (coalesce(sum(paid) filter (where method = 'poc'), 0)
         - coalesce(sum(refunded) filter (where wallet = 'poc'), 0))::bigint as poc
 from (
     select i.resource_id, p.method, r.wallet, r.amount as refunded,
            case when o.outcome = 'confirmed' then greatest(i.amount, 0) end as paid,
+           case when e.outcome is null and w.state in ('awaiting_payment', 'provisioning')
+                then greatest(-i.amount, 0) end as promised,
            (select sum(c.given_back) from credit_note c
             where c.account_id = i.account_id and c.order_id = i.order_id
               and c.item_id = i.item_id) as credited
     from unnest($1::text[], $2::text[]) as t (account_id, resource_id)
     join order_item i using (account_id, resource_id)
+    join purchase_order w on w.account_id = i.account_id and w.order_id = i.order_id
+    left join item_outcome e
+        on e.account_id = i.account_id and e.order_id = i.order_id and e.item_id = i.item_id
     left join payment p on p.account_id = i.account_id and p.order_id = i.order_id
     left join payment_outcome o on o.account_id = p.account_id and o.payment_id = p.payment_id
     left join refund r

@@ -136,15 +136,25 @@ async def test_a_smaller_configuration_is_invoiced_with_what_it_gives_back(till:
     assert given_back(await till.hear(happened(confirmed, before=event))) == [20_000]
 
 
-async def test_what_is_credited_while_a_resource_becomes_smaller_is_given_back_once(
+async def test_what_an_order_for_less_will_give_back_is_not_credited(till: Till) -> None:
+    await till.open_shop()
+    event = await till.run()
+    order = acted("resize", components=components_of("disk"))
+    confirmed = one(await till.hear(order), OrderConfirmed)
+    answers = await till.hear(to_reserve(event, 35_001), to_reserve(event, 35_000, "cn-2"))
+    assert refusals(answers) == ["exceeds_invoice"]
+    assert reserved(answers) == [("cn-2", 35_000)]
+    assert given_back(await till.hear(happened(confirmed, before=event))) == [55_000]
+
+
+async def test_what_an_order_for_less_that_failed_would_have_given_back_is_credited(
     till: Till,
 ) -> None:
     await till.open_shop()
     event = await till.run()
     order = acted("resize", components=components_of("disk"))
-    confirmed = one(await till.hear(order), OrderConfirmed)
-    await till.hear(to_reserve(event, 70_000))
-    assert given_back(await till.hear(happened(confirmed, before=event))) == [20_000]
+    await till.hear(failed(one(await till.hear(order), OrderConfirmed)))
+    assert reserved(await till.hear(to_reserve(event, 90_000))) == [("cn-1", 90_000)]
 
 
 async def test_notes_of_one_group_see_each_other(till: Till) -> None:
