@@ -53,15 +53,34 @@ def pytest_configure_node(node: _OfXdist) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with the tests that ask for more time than others, so that no core waits for the last
-    one alone; end with those that need no server."""
+    one alone; end with those that need no server.
+
+    Each process of the run is first given as many tests as the others, one after the other, and
+    later takes from the end of theirs what it has time for: so each begins with its share of long
+    ones.
+    """
     usual_s = float(config.getini("timeout"))
+    limits_s = {item: _limit_s(item, usual_s) for item in items}
+    long = sorted((one for one in items if limits_s[one] > usual_s), key=lambda one: -limits_s[one])
+    short = sorted(
+        (one for one in items if limits_s[one] <= usual_s),
+        key=lambda one: _WITHOUT_SERVERS in one.path.parents,
+    )
+    told = getattr(config, "workerinput", {})
+    processes = int(cast("dict[str, int]", told).get("workercount", 1))
+    dealt: list[pytest.Item] = []
+    for process in range(processes):
+        share = (len(items) - len(dealt)) // (processes - process)
+        first = long[process::processes]
+        more = max(0, share - len(first))
+        dealt += first + short[:more]
+        del short[:more]
+    items[:] = dealt
 
-    def when(item: pytest.Item) -> tuple[bool, bool]:
-        limit = item.get_closest_marker("timeout")
-        is_long = limit is not None and limit.args[0] > usual_s
-        return not is_long, _WITHOUT_SERVERS in item.path.parents
 
-    items.sort(key=when)
+def _limit_s(item: pytest.Item, usual_s: float) -> float:
+    limit = item.get_closest_marker("timeout")
+    return float(limit.args[0]) if limit else usual_s
 
 
 @pytest.fixture(scope="session")
