@@ -52,9 +52,11 @@ def _reasons() -> Iterator[str]:
         file for folder in ("services", "shared") for file in (_ROOT / folder).rglob("*.py")
     ):
         for call in ast.walk(ast.parse(file.read_text())):
-            if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
-                continue
-            place = {"Refused": 1, "_put_away": 1, "BadMessage": 0}.get(call.func.id)
+            match call:
+                case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
+                    place = {"Refused": 1, "put_away": 0, "BadMessage": 0}.get(name)
+                case _:
+                    continue
             if place is not None and isinstance(reason := call.args[place], ast.Constant):
                 yield str(reason.value)
     yield "delivery_limit"
