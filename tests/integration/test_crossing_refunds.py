@@ -103,14 +103,17 @@ async def test_a_refund_and_a_credit_note_that_cross_give_no_more_back_than_went
     assert refusals(answers) == ["exceeds_invoice"]
 
 
-@pytest.mark.parametrize("action", ["delete", "resize"])
-async def test_a_credit_note_that_billing_hears_of_first_leaves_nothing_to_a_refund(
-    open_database: OpenDatabase, action: str
+@pytest.mark.parametrize(
+    ("action", "first"), [("delete", (PAID, "invoice_credited")), ("resize", (55_000, "resized"))]
+)
+async def test_a_credit_note_before_a_refund_takes_what_no_order_has_a_claim_to(
+    open_database: OpenDatabase, action: str, first: tuple[int, str]
 ) -> None:
+    """What a deletion gives back is known once it is done; an order for less says it at once."""
     both = Both(open_database)
     event, request = await both.running()
     done = await both.ends(event, action)
     asked = [one for one in await both.invoicing(request) if isinstance(one, Message)]
     told = [*await both.billing(*asked), *await both.billing(done)]
     refunds = of_type(await both.deliver([*told, done]), RefundToCredit)
-    assert [(refund.amount, refund.reason) for refund in refunds] == [(PAID, "invoice_credited")]
+    assert [(refund.amount, refund.reason) for refund in refunds] == [first]
