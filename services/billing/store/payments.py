@@ -207,8 +207,9 @@ async def append_credit_notes(db: Connection, notes: Sequence[CreditNote]) -> No
 
 
 async def find_money_left(db: Connection, resources: Collection[tuple[str, str]]) -> MoneyLeft:
-    """What is left of the money that went in for resources, given as (account id, resource id), and
-    is promised to nobody by an order for a smaller configuration."""
+    """What is left of the money that went in for resources, given as (account id, resource id): of
+    items that can't fail any more, and promised to nobody by an order for a smaller configuration.
+    """
     if not resources:
         return {}
     ordered = sorted(set(resources))

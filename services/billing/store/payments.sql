@@ -110,7 +110,8 @@ select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[
 
 -- name: find_money_left
 -- What is left of the money that went in for resources, from credit and from the POC wallet: what was
--- paid for their items, less what refunds and credit notes gave back, and what open orders will.
+-- paid for their items, less what refunds and credit notes gave back, and what open orders will. What
+-- was paid for an item that may still fail is not left: it goes back where that fails.
 select resource_id,
        (coalesce(sum(paid) filter (where method <> 'poc'), 0)
         - coalesce(sum(refunded) filter (where wallet = 'credit'), 0)
@@ -120,7 +121,8 @@ select resource_id,
         - coalesce(sum(refunded) filter (where wallet = 'poc'), 0))::bigint as poc
 from (
     select i.resource_id, p.method, r.wallet, r.amount as refunded,
-           case when o.outcome = 'confirmed' then greatest(i.amount, 0) end as paid,
+           case when o.outcome = 'confirmed' and e.outcome is not null
+                then greatest(i.amount, 0) end as paid,
            case when e.outcome is null and w.state in ('awaiting_payment', 'provisioning')
                 then greatest(-i.amount, 0) end as promised,
            (select sum(c.given_back) from credit_note c

@@ -254,3 +254,16 @@ async def test_two_credit_notes_of_an_invoice_at_once_are_at_most_all_of_it(
     answers = await at_once(database_url, first, second)
     assert reserved(answers) == [("cn-1", 60_000)]
     assert refusals(answers) == ["exceeds_invoice"]
+
+
+async def test_what_an_item_that_may_still_fail_was_paid_with_is_not_reserved(till: Till) -> None:
+    """A renewal that fails gives back all that was paid for it."""
+    await till.open_shop()
+    event = await till.run()
+    order = acted("resize", components=components_of("disk"))
+    smaller = happened(one(await till.hear(order), OrderConfirmed), before=event)
+    assert one(await till.hear(smaller), RefundToCredit).amount == 55_000
+    renewal = await till.pay(acted("renew", days=30))
+    assert refusals(await till.hear(to_reserve(event, 35_001))) == ["exceeds_invoice"]
+    assert one(await till.hear(to_reserve(event, 35_000, "cn-2")), RefundReserved).amount == 35_000
+    assert one(await till.hear(failed(renewal)), RefundToCredit).amount == 35_000
