@@ -1,52 +1,32 @@
 """Invoices are paid in the portal and automatically, in full or in part, and never twice."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import partial
 from typing import Final
 
 import asyncpg
 import pytest
 
 from services.invoicing import store
-from shared.messages import Message, Said
-from shared.messages.billing import (
-    InvoicePaymentConfirmed,
-    PaymentCollect,
-    PaymentFailed,
-    RefundReserve,
-    RefundReserved,
-    RefundToCredit,
-)
+from shared.messages import Message
+from shared.messages.billing import InvoicePaymentConfirmed, PaymentCollect, RefundToCredit
 from shared.messages.invoicing import (
     AccountOverdue,
     AccountSettled,
-    InvoiceCredited,
-    InvoiceIssued,
     InvoicePaid,
     InvoicePartiallyPaid,
     InvoicePaymentsDue,
 )
 from shared.messages.notifications import NotificationRequested
-from shared.messages.provisioning import ResourceProvisioned
 from shared.messages.scheduler import TickDay
-from shared.messages.upstream import (
-    InvoiceCreditRequested,
-    InvoicePaymentRecorded,
-    InvoicePaymentRequested,
-)
+from shared.messages.upstream import InvoicePaymentRecorded
 from tests.builders import said
-from tests.integration.at_once import one_after_the_other
 from tests.integration.invoicing.house import (
     Invoicing,
-    handle,
     hanoi,
-    invoices_in,
     month_over,
     of_type,
-    paid_item,
     price,
     product,
     provisioned,
@@ -54,164 +34,111 @@ from tests.integration.invoicing.house import (
     refused,
     registered,
 )
+from tests.integration.invoicing.paying import (
+    NOVEMBER,
+    SOON,
+    TICK,
+    asked,
+    at_one_instant,
+    confirmed,
+    failed,
+    one_invoice,
+    state_of,
+    templates,
+)
 
-NOVEMBER, TICK = hanoi("2026-11-01 00:00"), hanoi("2026-12-01 00:05")
-SOON = TICK + timedelta(hours=1)
 WITHIN_S: Final = 20
-
-
-async def _one_invoice(invoicing: Invoicing, amount: int = 300_000) -> str:
-    await invoicing.hear(registered(), product(), price(amount))
-    await invoicing.hear(provisioned(NOVEMBER))
-    (invoice,) = invoices_in(await invoicing.settle(month_over("2026-11", TICK)))
-    return invoice.invoice_id
-
-
-def _asked(
-    invoice_id: str, amount: int | None = None, *, account_id: str = "acc-1", attempt: int = 0
-) -> InvoicePaymentRequested:
-    return said(
-        InvoicePaymentRequested(
-            invoice_id=invoice_id, account_id=account_id, method="credit", amount=amount
-        ),
-        at=SOON,
-        attempt=attempt,
-    )
-
-
-def _confirmed(collect: PaymentCollect, amount: int | None = None) -> InvoicePaymentConfirmed:
-    return said(
-        InvoicePaymentConfirmed(
-            payment_id=collect.payment_id,
-            invoice_id=collect.invoice_id,
-            account_id=collect.account_id,
-            amount=amount or collect.amount,
-            currency="VND",
-            method=collect.method,
-        ),
-        at=SOON,
-    )
-
-
-def _failed(collect: PaymentCollect) -> PaymentFailed:
-    return said(
-        PaymentFailed(
-            payment_id=collect.payment_id,
-            invoice_id=collect.invoice_id,
-            account_id=collect.account_id,
-            reason="insufficient_credit",
-        ),
-        at=SOON,
-    )
 
 
 def _day(at: datetime = SOON) -> TickDay:
     return said(TickDay(), at=at)
 
 
-def _templates(answers: list[Said]) -> list[str]:
-    return [one.template for one in of_type(answers, NotificationRequested)]
-
-
-async def _one_after_the_other(
-    database_url: str, first: Sequence[Message], second: Sequence[Message]
-) -> list[Said]:
-    """Two workers of invoicing, each with a group."""
-    return await one_after_the_other(
-        database_url, "invoicing", partial(handle, first), partial(handle, second)
-    )
-
-
-async def _state(invoicing: Invoicing) -> tuple[int, int, str]:
-    (row,) = await invoicing.rows("select paid, reserved, status from invoice_state")
-    return row["paid"], row["reserved"], row["status"]
-
-
 async def test_an_invoice_is_paid_in_parts_until_nothing_is_outstanding(
     invoicing: Invoicing,
 ) -> None:
-    invoice_id = await _one_invoice(invoicing)
-    (first,) = of_type(await invoicing.hear(_asked(invoice_id, 100_000)), PaymentCollect)
+    invoice_id = await one_invoice(invoicing)
+    (first,) = of_type(await invoicing.hear(asked(invoice_id, 100_000)), PaymentCollect)
     assert (first.amount, first.as_far_as_possible) == (100_000, False)
-    assert await _state(invoicing) == (0, 100_000, "unpaid")
-    answers = await invoicing.hear(_confirmed(first))
+    assert await state_of(invoicing) == (0, 100_000, "unpaid")
+    answers = await invoicing.hear(confirmed(first))
     (partly,) = of_type(answers, InvoicePartiallyPaid)
     assert (partly.amount, partly.outstanding) == (100_000, 200_000)
-    assert await _state(invoicing) == (100_000, 0, "partially_paid")
-    (second,) = of_type(await invoicing.hear(_asked(invoice_id)), PaymentCollect)
+    assert await state_of(invoicing) == (100_000, 0, "partially_paid")
+    (second,) = of_type(await invoicing.hear(asked(invoice_id)), PaymentCollect)
     assert second.amount == 200_000
-    answers = await invoicing.hear(_confirmed(second))
+    answers = await invoicing.hear(confirmed(second))
     (paid,) = of_type(answers, InvoicePaid)
     assert (paid.amount, paid.outstanding) == (200_000, 0)
-    assert _templates(answers) == ["invoice_paid"]
-    assert await _state(invoicing) == (300_000, 0, "paid")
+    assert templates(answers) == ["invoice_paid"]
+    assert await state_of(invoicing) == (300_000, 0, "paid")
 
 
 async def test_two_requests_at_once_collect_the_outstanding_amount_once(
     invoicing: Invoicing,
 ) -> None:
-    invoice_id = await _one_invoice(invoicing)
-    answers = await asyncio.gather(*(invoicing.hear(_asked(invoice_id)) for _ in range(5)))
+    invoice_id = await one_invoice(invoicing)
+    answers = await asyncio.gather(*(invoicing.hear(asked(invoice_id)) for _ in range(5)))
     everything = [one for some in answers for one in some]
     assert [one.amount for one in of_type(everything, PaymentCollect)] == [300_000]
-    assert _templates(everything) == ["invoice_nothing_due"] * 4
+    assert templates(everything) == ["invoice_nothing_due"] * 4
 
 
 async def test_portal_and_automatic_payment_at_the_same_instant_settle_once(
     invoicing: Invoicing,
 ) -> None:
-    invoice_id = await _one_invoice(invoicing)
+    invoice_id = await one_invoice(invoicing)
     await asyncio.gather(
         invoicing.settle(_day()),
-        invoicing.hear(_asked(invoice_id)),
+        invoicing.hear(asked(invoice_id)),
     )
     rows = await invoicing.rows("select payment_id, amount from invoice_collection")
     assert [row["amount"] for row in rows] == [300_000]
 
 
 async def test_a_failed_payment_frees_what_it_had_reserved(invoicing: Invoicing) -> None:
-    invoice_id = await _one_invoice(invoicing)
-    (collect,) = of_type(await invoicing.hear(_asked(invoice_id)), PaymentCollect)
-    assert _templates(await invoicing.hear(_failed(collect))) == ["invoice_payment_failed"]
-    assert await _state(invoicing) == (0, 0, "unpaid")
-    assert await invoicing.hear(_failed(collect)) == []
-    assert await _state(invoicing) == (0, 0, "unpaid")
+    invoice_id = await one_invoice(invoicing)
+    (collect,) = of_type(await invoicing.hear(asked(invoice_id)), PaymentCollect)
+    assert templates(await invoicing.hear(failed(collect))) == ["invoice_payment_failed"]
+    assert await state_of(invoicing) == (0, 0, "unpaid")
+    assert await invoicing.hear(failed(collect)) == []
+    assert await state_of(invoicing) == (0, 0, "unpaid")
 
 
 async def test_the_same_confirmation_again_pays_nothing_more(invoicing: Invoicing) -> None:
-    invoice_id = await _one_invoice(invoicing)
-    (collect,) = of_type(await invoicing.hear(_asked(invoice_id, 100_000)), PaymentCollect)
-    answers = await invoicing.hear(_confirmed(collect), _confirmed(collect))
+    invoice_id = await one_invoice(invoicing)
+    (collect,) = of_type(await invoicing.hear(asked(invoice_id, 100_000)), PaymentCollect)
+    answers = await invoicing.hear(confirmed(collect), confirmed(collect))
     assert len(of_type(answers, InvoicePartiallyPaid)) == 1
-    assert await invoicing.hear(_confirmed(collect)) == []
-    assert await _state(invoicing) == (100_000, 0, "partially_paid")
+    assert await invoicing.hear(confirmed(collect)) == []
+    assert await state_of(invoicing) == (100_000, 0, "partially_paid")
 
 
 async def test_what_is_paid_too_much_goes_back_as_credit(invoicing: Invoicing) -> None:
-    invoice_id = await _one_invoice(invoicing)
-    (collect,) = of_type(await invoicing.hear(_asked(invoice_id, 250_000)), PaymentCollect)
-    (other,) = of_type(await invoicing.hear(_asked(invoice_id)), PaymentCollect)
+    invoice_id = await one_invoice(invoicing)
+    (collect,) = of_type(await invoicing.hear(asked(invoice_id, 250_000)), PaymentCollect)
+    (other,) = of_type(await invoicing.hear(asked(invoice_id)), PaymentCollect)
     assert other.amount == 50_000
-    answers = await invoicing.hear(_confirmed(collect, 260_000), _confirmed(other))
+    answers = await invoicing.hear(confirmed(collect, 260_000), confirmed(other))
     (refund,) = of_type(answers, RefundToCredit)
     assert (refund.amount, refund.wallet, refund.reason) == (10_000, "credit", "overpaid")
-    assert await _state(invoicing) == (300_000, 0, "paid")
+    assert await state_of(invoicing) == (300_000, 0, "paid")
 
 
 async def test_a_gateway_success_after_its_failure_still_counts(invoicing: Invoicing) -> None:
-    invoice_id = await _one_invoice(invoicing)
-    (collect,) = of_type(await invoicing.hear(_asked(invoice_id)), PaymentCollect)
-    await invoicing.hear(_failed(collect))
-    (again,) = of_type(await invoicing.hear(_asked(invoice_id, 120_000)), PaymentCollect)
-    answers = await invoicing.hear(_confirmed(collect))
+    invoice_id = await one_invoice(invoicing)
+    (collect,) = of_type(await invoicing.hear(asked(invoice_id)), PaymentCollect)
+    await invoicing.hear(failed(collect))
+    (again,) = of_type(await invoicing.hear(asked(invoice_id, 120_000)), PaymentCollect)
+    answers = await invoicing.hear(confirmed(collect))
     assert [one.amount for one in of_type(answers, RefundToCredit)] == [120_000]
-    assert await _state(invoicing) == (180_000, 120_000, "partially_paid")
-    await invoicing.hear(_confirmed(again))
-    assert await _state(invoicing) == (300_000, 0, "paid")
+    assert await state_of(invoicing) == (180_000, 120_000, "partially_paid")
+    await invoicing.hear(confirmed(again))
+    assert await state_of(invoicing) == (300_000, 0, "paid")
 
 
 async def test_sales_record_a_bank_transfer_with_a_note_once(invoicing: Invoicing) -> None:
-    invoice_id = await _one_invoice(invoicing)
+    invoice_id = await one_invoice(invoicing)
 
     def recorded() -> InvoicePaymentRecorded:
         return said(
@@ -239,170 +166,21 @@ async def test_sales_record_a_bank_transfer_with_a_note_once(invoicing: Invoicin
     )
 
 
-def _credit(invoice_id: str, amount: int, name: str) -> InvoiceCreditRequested:
-    return said(
-        InvoiceCreditRequested(
-            credit_note_id=name,
-            invoice_id=invoice_id,
-            account_id="acc-1",
-            amount=amount,
-            reason="an hour without network",
-            requested_by="support",
-        ),
-        at=SOON,
-    )
-
-
-async def test_a_credit_note_names_its_invoice_and_takes_off_what_is_outstanding(
-    invoicing: Invoicing,
-) -> None:
-    invoice_id = await _one_invoice(invoicing)
-    answers = await invoicing.hear(_credit(invoice_id, 110_000, "cn-1"))
-    (note,) = of_type(answers, InvoiceCredited)
-    assert (note.number, note.net, note.vat) == ("2026A-0000001-C1", 100_000, 10_000)
-    assert (note.outstanding, note.given_back) == (190_000, 0)
-    assert of_type(answers, RefundToCredit) == []
-    (collect,) = of_type(await invoicing.hear(_asked(invoice_id)), PaymentCollect)
-    assert collect.amount == 190_000
-    await invoicing.hear(_confirmed(collect))
-    assert await _state(invoicing) == (190_000, 0, "paid")
-
-
-async def test_what_is_credited_after_it_was_paid_goes_back_as_credit(
-    invoicing: Invoicing,
-) -> None:
-    invoice_id = await _one_invoice(invoicing)
-    (collect,) = of_type(await invoicing.hear(_asked(invoice_id, 250_000)), PaymentCollect)
-    await invoicing.hear(_confirmed(collect))
-    answers = await invoicing.hear(_credit(invoice_id, 80_000, "cn-1"))
-    assert [one.amount for one in of_type(answers, RefundToCredit)] == [30_000]
-    assert await _state(invoicing) == (250_000, 0, "paid")
-    assert await invoicing.hear(_credit(invoice_id, 80_000, "cn-1")) == []
-
-
-async def _prepaid_invoice(invoicing: Invoicing) -> tuple[ResourceProvisioned, str]:
-    await invoicing.hear(registered())
-    paid = provisioned(NOVEMBER, user_type="prepaid", ends_at=TICK, item=paid_item(90_000))
-    (invoice,) = of_type(await invoicing.hear(paid), InvoiceIssued)
-    return paid, invoice.invoice_id
-
-
-def _reserved(command: RefundReserve) -> RefundReserved:
-    return said(RefundReserved.model_validate(command.model_dump()), at=command.time)
-
-
-async def test_a_credit_note_of_a_prepaid_invoice_is_issued_once_what_it_gives_back_is_reserved(
-    invoicing: Invoicing,
-) -> None:
-    paid, invoice_id = await _prepaid_invoice(invoicing)
-    (command,) = await invoicing.hear(_credit(invoice_id, 30_000, "cn-1"))
-    assert isinstance(command, RefundReserve)
-    assert (command.resource_id, command.order_id, command.item_id, command.amount) == (
-        paid.resource_id,
-        paid.order_id,
-        paid.item_id,
-        30_000,
-    )
-    assert await invoicing.rows("select from credit_note") == []
-    answers = await invoicing.hear(_reserved(command))
-    (note,) = of_type(answers, InvoiceCredited)
-    assert (note.amount, note.given_back, note.reason) == (30_000, 30_000, command.reason)
-    assert [one.amount for one in of_type(answers, RefundToCredit)] == [30_000]
-    assert _templates(answers) == ["invoice_credited"]
-    assert await invoicing.rows("select requested_by, at from credit_note") == [
-        {"requested_by": "support", "at": SOON}
-    ]
-
-
-async def test_what_was_issued_is_neither_reserved_nor_issued_again(invoicing: Invoicing) -> None:
-    _, invoice_id = await _prepaid_invoice(invoicing)
-    request = _credit(invoice_id, 90_000, "cn-1")
-    (command,) = of_type(await invoicing.hear(request), RefundReserve)
-    (again,) = of_type(await invoicing.hear(request), RefundReserve)
-    assert again.envelope.id == command.envelope.id
-    answers = await invoicing.hear(_reserved(command), _reserved(command), request)
-    assert len(of_type(answers, InvoiceCredited)) == 1
-    assert not of_type(answers, RefundReserve)
-    assert await invoicing.hear(_reserved(command), request) == []
-    assert refused(await invoicing.hear(_credit(invoice_id, 1, "cn-1"))) == ["id_reused"]
-    other = _reserved(command.model_copy(update={"amount": 1}))
-    assert refused(await invoicing.hear(other)) == ["id_reused"]
-
-
-async def test_a_prepaid_invoice_is_asked_to_be_credited_at_most_in_full(
-    invoicing: Invoicing,
-) -> None:
-    _, invoice_id = await _prepaid_invoice(invoicing)
-    assert refused(await invoicing.hear(_credit(invoice_id, 90_001, "cn-1"))) == ["exceeds_invoice"]
-    (command,) = of_type(await invoicing.hear(_credit(invoice_id, 60_000, "cn-2")), RefundReserve)
-    await invoicing.hear(_reserved(command))
-    assert refused(await invoicing.hear(_credit(invoice_id, 30_001, "cn-3"))) == ["exceeds_invoice"]
-
-
-async def test_what_was_reserved_waits_for_its_invoice(invoicing: Invoicing) -> None:
-    _, invoice_id = await _prepaid_invoice(invoicing)
-    (command,) = of_type(await invoicing.hear(_credit(invoice_id, 60_000, "cn-1")), RefundReserve)
-    early = _reserved(command.model_copy(update={"invoice_id": "to-come"}))
-    assert put_off(await invoicing.hear(early)) == ["unknown_invoice"]
-
-
-async def test_credit_notes_of_an_invoice_at_once_are_all_issued(
-    invoicing: Invoicing, database_url: str
-) -> None:
-    invoice_id = await _one_invoice(invoicing)
-    first, second = (_credit(invoice_id, 1_000, name) for name in ("cn-1", "cn-2"))
-    answers = await _one_after_the_other(database_url, [first], [second])
-    numbers = [one.number for one in of_type(answers, InvoiceCredited)]
-    assert numbers == ["2026A-0000001-C1", "2026A-0000001-C2"]
-    assert [one.outstanding for one in of_type(answers, InvoiceCredited)] == [299_000, 298_000]
-
-
-async def test_credit_notes_never_exceed_their_invoice(invoicing: Invoicing) -> None:
-    invoice_id = await _one_invoice(invoicing)
-    answers = await invoicing.hear(
-        *(_credit(invoice_id, 200_000, name) for name in ("cn-1", "cn-2"))
-    )
-    assert refused(answers) == ["exceeds_invoice"]
-    assert len(of_type(answers, InvoiceCredited)) == 1
-    assert refused(await invoicing.hear(_credit(invoice_id, 7, "cn-1"))) == ["id_reused"]
-    results = await asyncio.gather(
-        *(invoicing.hear(_credit(invoice_id, 60_000, f"at-once-{n}")) for n in range(3))
-    )
-    everything = [one for some in results for one in some]
-    assert len(of_type(everything, InvoiceCredited)) == 1
-    with pytest.raises(asyncpg.CheckViolationError):
-        await invoicing.rows("update invoice_state set credited = gross + 1")
-    with pytest.raises(asyncpg.RestrictViolationError):
-        await invoicing.rows("delete from credit_note")
-
-
-async def test_a_payment_under_way_for_what_is_then_credited_goes_back(
-    invoicing: Invoicing,
-) -> None:
-    invoice_id = await _one_invoice(invoicing)
-    (collect,) = of_type(await invoicing.hear(_asked(invoice_id)), PaymentCollect)
-    await invoicing.hear(_credit(invoice_id, 300_000, "cn-1"))
-    assert await _state(invoicing) == (0, 300_000, "paid")
-    answers = await invoicing.hear(_confirmed(collect))
-    assert [one.amount for one in of_type(answers, RefundToCredit)] == [300_000]
-    assert await _state(invoicing) == (0, 0, "paid")
-
-
 async def test_somebody_elses_invoice_can_not_be_paid(invoicing: Invoicing) -> None:
-    invoice_id = await _one_invoice(invoicing)
+    invoice_id = await one_invoice(invoicing)
     await invoicing.hear(registered("acc-2"))
-    assert put_off(await invoicing.hear(_asked(invoice_id, account_id="acc-2"))) == [
+    assert put_off(await invoicing.hear(asked(invoice_id, account_id="acc-2"))) == [
         "unknown_invoice"
     ]
-    late = await invoicing.hear(_asked(invoice_id, account_id="acc-2", attempt=6))
+    late = await invoicing.hear(asked(invoice_id, account_id="acc-2", attempt=6))
     assert refused(late) == ["unknown_invoice"]
-    assert refused(await invoicing.hear(_asked("nothing", attempt=6))) == ["unknown_invoice"]
+    assert refused(await invoicing.hear(asked("nothing", attempt=6))) == ["unknown_invoice"]
 
 
 async def test_a_payment_in_another_currency_is_refused(invoicing: Invoicing) -> None:
-    invoice_id = await _one_invoice(invoicing)
-    (collect,) = of_type(await invoicing.hear(_asked(invoice_id)), PaymentCollect)
-    wrong = InvoicePaymentConfirmed(**{**_confirmed(collect).model_dump(), "currency": "USD"})
+    invoice_id = await one_invoice(invoicing)
+    (collect,) = of_type(await invoicing.hear(asked(invoice_id)), PaymentCollect)
+    wrong = InvoicePaymentConfirmed(**{**confirmed(collect).model_dump(), "currency": "USD"})
     assert refused(await invoicing.hear(said(wrong, at=SOON))) == ["wrong_currency"]
 
 
@@ -424,7 +202,7 @@ async def _pay_as_far_as(invoicing: Invoicing, credit: int, *messages: Message) 
         assert collect.as_far_as_possible
         amount = min(credit, collect.amount)
         collected.append(amount)
-        answer = _confirmed(collect, amount) if amount else _failed(collect)
+        answer = confirmed(collect, amount) if amount else failed(collect)
         credit -= amount
         waiting = of_type(await invoicing.settle(answer), PaymentCollect)
     return collected
@@ -456,7 +234,7 @@ async def test_an_invoice_paid_in_the_portal_just_now_does_not_keep_the_next_fro
         "select invoice_id from invoice_state order by issued_at limit 1"
     )
     ranges = of_type(await invoicing.hear(_day()), InvoicePaymentsDue)
-    answers = await _one_after_the_other(database_url, [_asked(oldest)], ranges)
+    answers = await at_one_instant(database_url, [asked(oldest)], ranges)
     assert [one.amount for one in of_type(answers, PaymentCollect)] == [10, 100]
 
 
@@ -467,7 +245,7 @@ async def test_without_credit_nothing_is_paid(invoicing: Invoicing) -> None:
 
 
 async def test_a_days_tick_twice_collects_once(invoicing: Invoicing) -> None:
-    await _one_invoice(invoicing)
+    await one_invoice(invoicing)
     answers = await invoicing.settle(_day(), _day())
     assert len(of_type(answers, PaymentCollect)) == 1
 
@@ -475,7 +253,7 @@ async def test_a_days_tick_twice_collects_once(invoicing: Invoicing) -> None:
 async def test_overdue_invoices_are_reminded_of_every_day(invoicing: Invoicing) -> None:
     await _three_invoices(invoicing)
     early = hanoi("2026-12-16 00:04")
-    assert "invoices_overdue" in _templates(await invoicing.settle(_day(early)))
+    assert "invoices_overdue" in templates(await invoicing.settle(_day(early)))
     (reminder,) = [
         one
         for one in of_type(
@@ -496,20 +274,20 @@ async def test_who_is_overdue_is_told_of_daily_until_all_that_was_due_is_paid(
     answers = await invoicing.settle(_day(due - timedelta(days=31)))
     assert of_type(answers, AccountOverdue) == []
     (collect,) = of_type(answers, PaymentCollect)
-    await invoicing.settle(_failed(collect))
+    await invoicing.settle(failed(collect))
     answers = await invoicing.settle(_day(due))
     (overdue,) = of_type(answers, AccountOverdue)
     assert (overdue.account_id, overdue.since) == ("acc-1", hanoi("2026-11-16 00:00"))
     (collect,) = of_type(answers, PaymentCollect)
-    answers = await invoicing.settle(_confirmed(collect))
+    answers = await invoicing.settle(confirmed(collect))
     assert of_type(answers, AccountSettled) == [], "two more are due"
     (second,) = of_type(answers, PaymentCollect)
-    answers = await invoicing.settle(_failed(second), _day(due + timedelta(days=1)))
+    answers = await invoicing.settle(failed(second), _day(due + timedelta(days=1)))
     assert len(of_type(answers, AccountOverdue)) == 1
     (second,) = of_type(answers, PaymentCollect)
-    answers = await invoicing.settle(_confirmed(second))
+    answers = await invoicing.settle(confirmed(second))
     (third,) = of_type(answers, PaymentCollect)
-    answers = await invoicing.settle(_confirmed(third))
+    answers = await invoicing.settle(confirmed(third))
     (settled,) = of_type(answers, AccountSettled)
     assert settled.time == due + timedelta(days=1), "not before the debt was told of"
 
@@ -519,9 +297,9 @@ async def test_two_last_payments_at_once_settle_the_account_once(invoicing: Invo
     answers = await invoicing.settle(_day(hanoi("2026-12-20 00:05")))
     (automatic,) = of_type(answers, PaymentCollect)
     others = await invoicing.rows("select invoice_id from invoice_state where reserved = 0")
-    asked = await invoicing.hear(*(_asked(one["invoice_id"]) for one in others))
-    collects = [automatic, *of_type(asked, PaymentCollect)]
-    results = await asyncio.gather(*(invoicing.hear(_confirmed(one)) for one in collects))
+    answers = await invoicing.hear(*(asked(one["invoice_id"]) for one in others))
+    collects = [automatic, *of_type(answers, PaymentCollect)]
+    results = await asyncio.gather(*(invoicing.hear(confirmed(one)) for one in collects))
     told = [one for some in results for one in of_type(some, AccountSettled)]
     assert [one.account_id for one in told] == ["acc-1"]
 
@@ -531,16 +309,16 @@ async def test_two_last_payments_at_once_settle_the_account_once(invoicing: Invo
 async def test_who_pays_while_the_debt_is_told_of_is_settled(
     invoicing: Invoicing, database_url: str, seen_to: str | None, payer_first: bool
 ) -> None:
-    invoice_id = await _one_invoice(invoicing)
-    (collect,) = of_type(await invoicing.hear(_asked(invoice_id)), PaymentCollect)
+    invoice_id = await one_invoice(invoicing)
+    (collect,) = of_type(await invoicing.hear(asked(invoice_id)), PaymentCollect)
     told = await invoicing.settle(_day(hanoi(f"{seen_to} 00:05"))) if seen_to else []
     times_told = len(of_type(told, AccountOverdue))
     assert times_told == (seen_to == "2026-12-16")
-    paid = [_confirmed(collect)]
+    paid = [confirmed(collect)]
     ranges = of_type(await invoicing.hear(_day(hanoi("2026-12-17 00:05"))), InvoicePaymentsDue)
     order = (paid, ranges) if payer_first else (ranges, paid)
-    told += await _one_after_the_other(database_url, *order)
-    assert await _state(invoicing) == (300_000, 0, "paid")
+    told += await at_one_instant(database_url, *order)
+    assert await state_of(invoicing) == (300_000, 0, "paid")
     times_told += not payer_first
     assert len(of_type(told, AccountOverdue)) == times_told
     assert len(of_type(told, AccountSettled)) == (times_told > 0)
@@ -567,9 +345,9 @@ async def test_accounts_that_are_overdue_and_owe_nothing_are_settled_the_next_da
 
 
 async def test_no_more_is_paid_than_the_invoice_has_by_the_schema(invoicing: Invoicing) -> None:
-    invoice_id = await _one_invoice(invoicing)
-    (collect,) = of_type(await invoicing.hear(_asked(invoice_id, 100)), PaymentCollect)
-    await invoicing.hear(_confirmed(collect))
+    invoice_id = await one_invoice(invoicing)
+    (collect,) = of_type(await invoicing.hear(asked(invoice_id, 100)), PaymentCollect)
+    await invoicing.hear(confirmed(collect))
     with pytest.raises(asyncpg.UniqueViolationError):
         await invoicing.rows(
             "insert into invoice_payment select 'again', invoice_id, account_id, method, 5, 0, 0,"
