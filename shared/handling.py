@@ -145,7 +145,7 @@ class Handling:
         if not messages:
             return []
         new = await inbox.remember(db, [one.key for one in messages])
-        return [one for one in messages if (one.key.source, one.key.id) in new]
+        return [one for one in messages if one.key.name in new]
 
     async def _handle(self, db: Connection, new: Sequence[Received]) -> list[Said]:
         """Call the handlers in the order of the service's table, each with all that is its."""

@@ -25,6 +25,11 @@ class MessageKey(NamedTuple):
         envelope = message.envelope
         return cls(envelope.time.date(), envelope.source, envelope.id)
 
+    @property
+    def name(self) -> tuple[str, str]:
+        """What names it, without the partition: the functions below answer by it."""
+        return self.source, self.id
+
 
 def _columns(keys: Collection[MessageKey]) -> tuple[list[date], list[str], list[str]]:
     """Sorted, so that two workers with the same ids never wait for each other in a circle."""

@@ -71,13 +71,13 @@ def read(
             fresh.letters.append(_unreadable(delivery, fault))
             continue
         key = MessageKey.of(message)
-        copy = received.get((key.source, key.id))
+        copy = received.get(key.name)
         if copy:
             metrics.DUPLICATES.labels(service.name).inc()
             if copy.delivery.attempt >= delivery.attempt:
                 continue
         parent = spans.enter(message) if spans else None
-        received[key.source, key.id] = Received(delivery, message, key, parent)
+        received[key.name] = Received(delivery, message, key, parent)
     returned: list[Received] = []
     for one in received.values():
         (returned if one.delivery.redelivered else fresh.messages).append(one)

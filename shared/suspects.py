@@ -52,13 +52,13 @@ class Suspects:
         """
         left = await self._repeating(lambda: self._not_remembered(returned))
         suspects = await self._repeating(lambda: self._suspected(left))
-        unsuspected = [one for one in left if (one.key.source, one.key.id) not in suspects]
+        unsuspected = [one for one in left if one.key.name not in suspects]
         said: list[OutboxRow] = []
         if unsuspected:
             await self._suspect(unsuspected)
             said += await self._tried(unsuspected)
         for one in left:
-            if (one.key.source, one.key.id) in suspects:
+            if one.key.name in suspects:
                 said += await self._repeating(partial(self._alone, one))
         return said
 
@@ -111,7 +111,7 @@ class Suspects:
         known: list[Received] = []
         left: list[Received] = []
         for one in returned:
-            (known if (one.key.source, one.key.id) in remembered else left).append(one)
+            (known if one.key.name in remembered else left).append(one)
         if known:
             metrics.DUPLICATES.labels(self._service).inc(len(known))
             await self._clear(known)

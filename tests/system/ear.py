@@ -115,8 +115,7 @@ class Ear:
         except BadMessage:
             self.unreadable.append(delivery.body)
             return
-        key = MessageKey.of(message)
-        name = (key.source, key.id)
+        name = MessageKey.of(message).name
         if name in self.times_heard and delivery.redelivered:
             return  # the same copy once more, because we were cut off before we acknowledged it
         self.times_heard[name] += 1

@@ -23,7 +23,7 @@ async def test_a_try_that_is_noted_twice_for_want_of_an_answer_counts_once(
     database_url: str,
 ) -> None:
     keys = [MessageKey.of(top_up("a")), MessageKey.of(top_up("b"))]
-    a, b = [(key.source, key.id) for key in keys]
+    a, b = [key.name for key in keys]
     async with room(database_url) as here, here.connections.acquire() as db:
         assert await inbox.suspect(db, keys[:1], "first") == {a: 1}
         assert await inbox.suspect(db, keys[:1], "first") == {a: 1}
