@@ -8,6 +8,7 @@ from typing import TypeVar
 from shared.envelope import Envelope
 from shared.messages import Message
 from shared.messages.items import Component
+from shared.messages.upstream import InvoiceCreditRequested
 
 M = TypeVar("M", bound=Message)
 
@@ -32,3 +33,17 @@ def said(message: M, *, at: datetime = NOON, id: str | None = None, attempt: int
 def component(sku: str = "cpu", quantity: str | int = 1) -> Component:
     """A part of a configuration."""
     return Component(sku=sku, quantity=Decimal(quantity))
+
+
+def to_credit(
+    credit_note_id: str, invoice_id: str, amount: int, *, account_id: str = "acc-1"
+) -> InvoiceCreditRequested:
+    """Support have so much of an invoice credited; not stamped yet."""
+    return InvoiceCreditRequested(
+        credit_note_id=credit_note_id,
+        invoice_id=invoice_id,
+        account_id=account_id,
+        amount=amount,
+        reason="an hour without network",
+        requested_by="support",
+    )

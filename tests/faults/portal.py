@@ -20,7 +20,7 @@ from shared.messages.upstream import (
     TopUpRequested,
     UsageReportRequested,
 )
-from tests.builders import said
+from tests.builders import said, to_credit
 from tests.system.shop import server
 
 IMAGE_VND: Final = 180_000
@@ -105,24 +105,20 @@ def recorded(invoice: Invoice, amount: int, reference: str) -> InvoicePaymentRec
 
 def corrected(invoice: Invoice) -> InvoiceCreditRequested:
     """Support have half of an invoice credited."""
-    return InvoiceCreditRequested(
-        credit_note_id=derived_id("note", invoice.invoice_id),
-        invoice_id=invoice.invoice_id,
+    return to_credit(
+        derived_id("note", invoice.invoice_id),
+        invoice.invoice_id,
+        max(1, invoice.gross // 2),
         account_id=invoice.account_id,
-        amount=max(1, invoice.gross // 2),
-        reason="goodwill",
-        requested_by="support",
     )
 
 
 def goodwill(account_id: str, resource_id: str) -> InvoiceCreditRequested:
     """Support have something credited of what a resource was created for, less than is used before
     it could be deleted: the rest may go back at the same time."""
-    return InvoiceCreditRequested(
-        credit_note_id=derived_id("goodwill", resource_id),
-        invoice_id=derived_id("invoice", resource_id, resource_id),
+    return to_credit(
+        derived_id("goodwill", resource_id),
+        derived_id("invoice", resource_id, resource_id),
+        GOODWILL_VND,
         account_id=account_id,
-        amount=GOODWILL_VND,
-        reason="goodwill",
-        requested_by="support",
     )

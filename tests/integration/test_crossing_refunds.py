@@ -12,7 +12,7 @@ from shared.messages.invoicing import InvoiceIssued
 from shared.messages.provisioning import ResourceEvent
 from shared.messages.upstream import InvoiceCreditRequested
 from shared.messages.wallet import WalletCharge
-from tests.builders import NOON, said
+from tests.builders import NOON, said, to_credit
 from tests.conftest import OpenDatabase
 from tests.integration.billing import till
 from tests.integration.billing.neighbours import (
@@ -71,14 +71,7 @@ class Both:
         event = happened(confirmed)
         await self.billing(event)
         invoice = one(await self.invoicing(event), InvoiceIssued)
-        request = InvoiceCreditRequested(
-            credit_note_id="cn-1",
-            invoice_id=invoice.invoice_id,
-            account_id=ACCOUNT,
-            amount=PAID,
-            reason="never worked",
-            requested_by="support",
-        )
+        request = to_credit("cn-1", invoice.invoice_id, PAID, account_id=ACCOUNT)
         return event, said(request, at=NOON)
 
     async def ends(self, event: ResourceEvent, action: str) -> ResourceEvent:

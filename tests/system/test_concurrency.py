@@ -8,23 +8,17 @@ import pytest
 
 from shared.messages.billing import OrderRejected, RefundToCredit
 from shared.messages.catalogue import CouponPublished
-from shared.messages.invoicing import (
-    InvoiceCredited,
-    InvoiceIssued,
-    InvoicePaid,
-    InvoicesIssued,
-)
+from shared.messages.invoicing import InvoiceCredited, InvoiceIssued, InvoicePaid, InvoicesIssued
 from shared.messages.provisioning import ResourceProvisioned
 from shared.messages.scheduler import TickDay, TickMonth
 from shared.messages.upstream import (
     AccountSwitchRequested,
-    InvoiceCreditRequested,
     InvoicePaymentRequested,
     OrderItem,
     TopUpReceived,
 )
 from shared.messages.wallet import WalletCredited
-from tests.builders import NOON, said
+from tests.builders import NOON, said, to_credit
 from tests.system.house import House
 from tests.system.shop import (
     LONG_AGO,
@@ -129,17 +123,7 @@ async def test_a_deletion_and_credit_notes_of_one_resource_at_once_give_back_wha
     await busy_house.wait_until_idle()
     half_time = NOON + timedelta(days=30)
     deletion = OrderItem(item_id="gone", resource_id="web")
-    notes = (
-        InvoiceCreditRequested(
-            credit_note_id=f"cn-{number}",
-            invoice_id=invoice.invoice_id,
-            account_id="acc-1",
-            amount=60_000,
-            reason="an hour without network",
-            requested_by="support",
-        )
-        for number in range(8)
-    )
+    notes = (to_credit(f"cn-{number}", invoice.invoice_id, 60_000) for number in range(8))
     await busy_house.publish(
         order("del", [deletion], action="delete", at=half_time),
         *(said(note, at=half_time) for note in notes),

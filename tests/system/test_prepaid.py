@@ -5,9 +5,9 @@ import pytest
 from shared.messages.billing import OrderRejected, PaymentConfirmed, PaymentFailed, RefundToCredit
 from shared.messages.invoicing import InvoiceCredited, InvoiceIssued
 from shared.messages.provisioning import ProvisioningFailed, ResourceDeleted, ResourceProvisioned
-from shared.messages.upstream import InvoiceCreditRequested, OrderItem
+from shared.messages.upstream import OrderItem
 from shared.messages.wallet import WalletCharge, WalletCredited, WalletDebited, WalletDeclined
-from tests.builders import NOON, said
+from tests.builders import NOON, said, to_credit
 from tests.system.house import House
 from tests.system.shop import assert_audit_is_clean, catalogue, customer, fetch, order, server
 
@@ -130,14 +130,7 @@ async def test_a_credit_note_and_a_deletion_at_once_give_back_no_more_than_was_p
     invoice = await shop.wait_for(InvoiceIssued)
     await shop.wait_until_idle()
     at = NOON.replace(month=12, day=2)
-    note = InvoiceCreditRequested(
-        credit_note_id="note-1",
-        invoice_id=invoice.invoice_id,
-        account_id=invoice.account_id,
-        amount=200_000,
-        reason="never worked",
-        requested_by="support",
-    )
+    note = to_credit("note-1", invoice.invoice_id, 200_000)
     deletion = order("ord-2", [OrderItem(item_id="d-1", resource_id="web")], action="delete", at=at)
     await shop.publish(said(note, at=at), deletion)
     await shop.wait_for(ResourceDeleted)

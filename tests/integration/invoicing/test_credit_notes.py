@@ -9,7 +9,7 @@ from shared.messages.billing import PaymentCollect, RefundReserve, RefundReserve
 from shared.messages.invoicing import InvoiceCredited, InvoiceIssued
 from shared.messages.provisioning import ResourceProvisioned
 from shared.messages.upstream import InvoiceCreditRequested
-from tests.builders import said
+from tests.builders import said, to_credit
 from tests.integration.invoicing.house import (
     Invoicing,
     of_type,
@@ -33,17 +33,7 @@ from tests.integration.invoicing.paying import (
 
 
 def _credit(invoice_id: str, amount: int, name: str) -> InvoiceCreditRequested:
-    return said(
-        InvoiceCreditRequested(
-            credit_note_id=name,
-            invoice_id=invoice_id,
-            account_id="acc-1",
-            amount=amount,
-            reason="an hour without network",
-            requested_by="support",
-        ),
-        at=SOON,
-    )
+    return said(to_credit(name, invoice_id, amount), at=SOON)
 
 
 async def test_a_credit_note_names_its_invoice_and_takes_off_what_is_outstanding(
